@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "policy/policy-store.h"
+#include "policy/watch-set.h"
+#include "sink/sink.h"
+#include "task/task-manager.h"
+#include "trigger/cooldown.h"
+
+#include <systemd/sd-bus.h>
+
+/* The stages as the bus sees them; all borrowed, all outlive the bus. */
+typedef struct BusContext {
+        Probe *probe;
+        TargetSet *targets;
+        WatchSet *watches;
+        Cooldown *cooldown;
+        PolicyStore *policies;
+        TaskManager *tasks;
+        Store *store;
+        Sinks *sinks;
+        char ***config_problems; /* NULL-terminated list, may be NULL */
+
+        /* The daemon's own verbs. reload: returns -errno with everything as before. deleted tasks that are being written are
+         * refused with -EBUSY by is_finishing. resolve_id: full id of a running, finishing or stored task from "latest" or a unique
+         * part: -ENOENT, -ENOTUNIQ. find_task: one that runs or is being written (borrowed), else NULL. */
+        int (*reload)(void *userdata);
+        int (*start_task)(
+                        void *userdata,
+                        Subject subject,
+                        ProfileKind kind,
+                        usec_t duration_usec,
+                        char ret_id[static TASK_ID_MAX]);
+        int (*resolve_id)(void *userdata, const char *text, char ret_id[static TASK_ID_MAX]);
+        Task *(*find_task)(void *userdata, const char *id);
+        void *userdata;
+} BusContext;
+
+typedef struct Bus Bus;
+
+/* Registers the manager object on @sd_bus (borrowed; started or not). The name is requested by bus_request_name(). */
+int bus_new(sd_bus *sd_bus, const BusContext *context, Bus **ret_bus);
+Bus *bus_free(Bus *b);
+DEFINE_CLEANUP(Bus *, bus_free)
+int bus_request_name(Bus *b);
+
+/* Signals; failures are logged at debug level: a listener's trouble is not ours. */
+void bus_emit_policy_changed(Bus *b, const char *name, bool had, bool has);
+void bus_emit_task_started(Bus *b, const Task *t);
+void bus_emit_task_finished(Bus *b, const Task *t);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "store/store.h"
+
+/* Where results go. One failing sink never touches another. */
+typedef struct SinkOps {
+        const char *name;
+        /* A task began; its causes are filled. */
+        int (*task_started)(void *self, const Task *t);
+        /* Data so far (periodic checkpoint): profile and names are those of now. */
+        int (*task_checkpoint)(void *self, const Task *t, const Profile *profile, const Symbols *symbols);
+        /* Over. @profile and @symbols are NULL when nothing was recorded. */
+        int (*task_ended)(void *self, const Task *t, const Profile *profile, const Symbols *symbols);
+} SinkOps;
+
+#define SINKS_MAX 8U
+
+typedef struct Sinks {
+        struct {
+                const SinkOps *ops;
+                void *self;
+                uint64_t n_failed;
+        } items[SINKS_MAX];
+        size_t n;
+} Sinks;
+
+int sinks_add(Sinks *s, const SinkOps *ops, void *self); /* -E2BIG */
+/* Fan-out; a sink's failure is logged there (rate-limited) and counted. */
+void sinks_task_started(Sinks *s, const Task *t);
+void sinks_task_checkpoint(Sinks *s, const Task *t, const Profile *profile, const Symbols *symbols);
+void sinks_task_ended(Sinks *s, const Task *t, const Profile *profile, const Symbols *symbols);
+
+extern const SinkOps sink_journal_ops; /* self: NULL */
+extern const SinkOps sink_store_ops;   /* self: Store * */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "basic/cleanup.h"
+#include "basic/hash.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef enum ModuleType {
+        MODULE_KERNEL, /* the one kernel; addresses are absolute */
+        MODULE_FILE,   /* an ELF file; offsets are file offsets */
+        MODULE_VDSO,   /* an ELF image in memory; offsets from its start; shared by all processes of one boot */
+        MODULE_ANON,   /* a process's memory without a file (JIT); addresses are absolute in that process */
+        _MODULE_TYPE_MAX,
+        _MODULE_TYPE_INVALID = -EINVAL,
+} ModuleType;
+
+typedef struct ModuleTable ModuleTable;
+
+/* A piece of code that frames point into. Shared by reference count; identity for files is (device, inode,
+ * change time), so that a replaced file is another module and a deleted one stays readable. */
+typedef struct Module {
+        ModuleType type;
+        unsigned n_ref;
+        ModuleTable *table; /* borrowed, outlives us */
+
+        char *path; /* as the process sees it, "/usr/bin/openssl"; "[kernel.kallsyms]"; "[vdso]"; "[anon]" */
+        int fd;     /* MODULE_FILE: the file itself, read-only, kept open; -EBADF if it could not be opened */
+        int open_error; /* -errno of that */
+
+        uint64_t dev, inode;
+        int64_t change_sec, change_nsec; /* st_ctim */
+
+        void *image; /* MODULE_VDSO: copy of its memory */
+        size_t image_size;
+
+        /* MODULE_ANON */
+        pid_t pid, ns_pid;
+        uint64_t start_ticks;
+        int perf_map_fd; /* /tmp/perf-NSPID.map below the process's root, opened on first use; -EBADF if none */
+
+        UT_hash_handle hh; /* internal to the table */
+} Module;
+
+#define MODULES_MAX 8192U /* open files at most; above that frames stay unnamed and are counted */
+
+int module_table_new(ModuleTable **ret_table);
+ModuleTable *module_table_free(ModuleTable *t); /* all modules must have been released */
+DEFINE_CLEANUP(ModuleTable *, module_table_free)
+unsigned module_table_size(const ModuleTable *t);
+
+Module *module_ref(Module *m);
+Module *module_unref(Module *m); /* closes and removes with the last reference; NULL is fine; returns NULL */
+DEFINE_CLEANUP(Module *, module_unref)
+
+Module *module_table_kernel(ModuleTable *t); /* a new reference */

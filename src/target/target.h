@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "basic/hash.h"
+#include "basic/time-util.h"
+#include "basic/unit-name.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct Process Process;
+typedef struct Unit Unit;
+typedef struct Cgroup Cgroup;
+
+/* A process for ever: its PID alone is reused. */
+typedef struct ProcessKey {
+        pid_t pid;            /* in our PID namespace */
+        uint64_t start_ticks; /* since boot, USER_HZ: field 22 of /proc/PID/stat */
+} ProcessKey;
+
+/* CPU time at the last two passes. */
+typedef struct CpuSample {
+        uint64_t cpu_ns;
+        usec_t at_usec; /* 0 = not taken */
+} CpuSample;
+
+struct Process {
+        ProcessKey key;
+        uint32_t exec_id;
+        uid_t uid;
+        char *comm; /* program name: /proc/PID/comm of the leader, valid UTF-8 */
+        char *exe;  /* path as the process sees it, NULL if unknown */
+
+        /* What silence and OAP know it by: comm, with "#N" (N ≥ 2) when several live in the unit. Freed numbers are
+         * reused, lowest first, so that a respawned worker takes its predecessor's. */
+        char *name;
+        unsigned ordinal;
+
+        Cgroup *cgroup;      /* borrowed from the set */
+        Unit *unit;          /* the innermost target unit; borrowed; never NULL ("-.slice" at least) */
+        Process *unit_next, *unit_prev; /* list of unit->processes (utlist DL) */
+
+        CpuSample now, before; /* last pass and the one before */
+        unsigned n_threads;
+        bool fresh;            /* first seen by the last pass: that second is not whole */
+
+        uint64_t pass;         /* internal to the set */
+        void *watch;           /* of policy/watch-set, NULL if no policy wants it */
+        UT_hash_handle hh;     /* by pid */
+};
+
+struct Unit {
+        char *name;        /* "nginx.service"; nested ones "user@1000.service/app.scope" (outermost/innermost) */
+        char *cgroup_path; /* within the hierarchy; the outermost directory of that unit */
+        Unit *slice;       /* the unit above it, NULL for "-.slice" */
+
+        char *description; /* from systemd, may be NULL */
+        char *active_state;
+        char *invocation_id; /* 32 hex digits, may be NULL */
+        pid_t main_pid;      /* 0 = unknown */
+
+        Process *processes; /* of this unit itself, not of units below */
+        unsigned n_children; /* units below that name it as slice */
+
+        CpuSample now, before; /* of the whole subtree; kept only while wanted */
+        bool cpu_wanted;
+        bool cpu_from_cgroup;
+
+        void *watch; /* of policy/watch-set */
+        UT_hash_handle hh; /* by name */
+};
