@@ -4,9 +4,9 @@
 #include <math.h>
 
 struct Window {
-        uint64_t newest;  /* number of the newest slot; means nothing while !used */
-        unsigned head;    /* where that slot lies in the ring */
-        unsigned length;  /* slots in the ring */
+        uint64_t newest; /* number of the newest slot; means nothing while !used */
+        unsigned head;   /* where that slot lies in the ring */
+        unsigned length; /* slots in the ring */
         bool used;
         double slots[]; /* NAN = no value */
 };
@@ -106,7 +106,8 @@ int window_add(Window *w, usec_t at_usec, double value) {
         return 1;
 }
 
-/* The slots in the ring among the last @n up to @slot, in two runs, newer one first. False if there are none. */
+/* The slots in the ring among the last @n up to @slot, in two runs, newer one first. False if there are
+ * none. */
 static bool window_runs(const Window *w, uint64_t slot, unsigned n, Run ret_runs[static 2]) {
         uint64_t first, last, first_held;
         unsigned at, count;
