@@ -7,6 +7,7 @@
 #include "policy/watch-array.h"
 
 #include <math.h>
+#include <string.h>
 
 struct WatchSet {
         Monitor *monitor; /* borrowed, outlives us */
@@ -253,6 +254,17 @@ int watch_set_add_policy(WatchSet *s, Policy *p) {
                 watch_set_remove_policy(s, p);
 
         return r;
+}
+
+int watch_set_replace_policy(WatchSet *s, const Policy *old, Policy *new) {
+        assert(s);
+        assert(old);
+        assert(new);
+
+        if (strcmp(old->name, new->name) != 0)
+                watch_set_remove_policy(s, old);
+
+        return watch_set_add_policy(s, new);
 }
 
 void watch_set_remove_policy(WatchSet *s, const Policy *p) {

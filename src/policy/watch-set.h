@@ -31,6 +31,7 @@ DEFINE_CLEANUP(WatchSet *, watch_set_free)
  * new periods need. Subjects beyond WATCHES_MAX are counted, not watched. On -ENOMEM neither the old nor the
  * new one is in the set. */
 int watch_set_add_policy(WatchSet *s, Policy *p);
+int watch_set_replace_policy(WatchSet *s, const Policy *old, Policy *new);
 void watch_set_remove_policy(WatchSet *s, const Policy *p); /* by name */
 
 /* Subjects come and go (wired to TargetEvents). A changed process is removed and added: a new program starts

@@ -15,7 +15,6 @@ struct Trigger {
         Cooldown *cooldown; /* borrowed, outlives us */
         TriggerOps ops;
         usec_t now_usec;
-        usec_t forget_usec; /* when expired silences are forgotten next */
         TriggerCounters counters;
 
         Busiest busiest;
@@ -63,11 +62,6 @@ void trigger_begin(Trigger *t, usec_t now_usec) {
         t->now_usec = now_usec;
         t->n_requests = 0;
         busiest_clear(&t->busiest);
-
-        if (now_usec >= t->forget_usec) {
-                cooldown_forget_expired(t->cooldown, now_usec);
-                t->forget_usec = now_usec + USEC_PER_MINUTE;
-        }
 }
 
 static const char *subject_unit_name(Subject s) {

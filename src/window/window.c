@@ -8,6 +8,12 @@ struct Window {
         unsigned head;   /* where that slot lies in the ring */
         unsigned length; /* slots in the ring */
         bool used;
+
+        /* No value in the ring is higher, so that most rules, which are far from holding, need not look at
+         * them. It was the value of that slot; when the slot leaves the ring, it is made tight again. */
+        double bound;
+        uint64_t bound_slot;
+
         double slots[]; /* NAN = no value */
 };
 
@@ -28,7 +34,7 @@ int window_new(unsigned length_sec, Window **ret_window) {
         if (!w)
                 return -ENOMEM;
 
-        *w = (Window){ .length = length_sec };
+        *w = (Window){ .length = length_sec, .bound = -INFINITY };
         for (unsigned i = 0; i < length_sec; i++)
                 w->slots[i] = NAN;
 
@@ -53,7 +59,7 @@ static unsigned slot_at(const Window *w, unsigned age) {
 }
 
 int window_resize(Window **w, unsigned length_sec) {
-        Window *old, *wider;
+        Window *old, *resized;
         unsigned n_kept;
         int r;
 
@@ -63,19 +69,21 @@ int window_resize(Window **w, unsigned length_sec) {
         if (old->length == length_sec)
                 return 0;
 
-        r = window_new(length_sec, &wider);
+        r = window_new(length_sec, &resized);
         if (r < 0)
                 return r;
 
         n_kept = MIN_OF(old->length, length_sec);
-        wider->used = old->used;
-        wider->newest = old->newest;
-        wider->head = length_sec - 1;
+        resized->used = old->used;
+        resized->newest = old->newest;
+        resized->head = length_sec - 1;
+        resized->bound = old->bound;
+        resized->bound_slot = old->bound_slot;
         for (unsigned age = 0; age < n_kept; age++)
-                wider->slots[wider->head - age] = old->slots[slot_at(old, age)];
+                resized->slots[resized->head - age] = old->slots[slot_at(old, age)];
 
         window_free(old);
-        *w = wider;
+        *w = resized;
         return 0;
 }
 
@@ -92,6 +100,21 @@ static void window_advance(Window *w, uint64_t slot) {
         w->used = true;
 }
 
+/* Makes the bound that of the values that are left. */
+static void window_tighten(Window *w) {
+        w->bound = -INFINITY;
+        w->bound_slot = w->newest;
+
+        for (unsigned age = 0; age < w->length; age++) {
+                double value = w->slots[slot_at(w, age)];
+
+                if (value > w->bound) {
+                        w->bound = value;
+                        w->bound_slot = w->newest - age;
+                }
+        }
+}
+
 int window_add(Window *w, usec_t at_usec, double value) {
         uint64_t slot = at_usec / USEC_PER_SEC;
 
@@ -103,6 +126,12 @@ int window_add(Window *w, usec_t at_usec, double value) {
                 return 0;
 
         w->slots[slot_at(w, (unsigned) (w->newest - slot))] = value;
+        if (value >= w->bound) {
+                w->bound = value;
+                w->bound_slot = slot;
+        } else if (w->newest - w->bound_slot >= w->length)
+                window_tighten(w);
+
         return 1;
 }
 
@@ -146,7 +175,7 @@ WindowHits window_hits(const Window *w, usec_t slot_usec, unsigned period_sec, d
 
         assert(w);
 
-        if (!window_runs(w, slot_usec / USEC_PER_SEC, period_sec, runs))
+        if (!(w->bound >= threshold) || !window_runs(w, slot_usec / USEC_PER_SEC, period_sec, runs))
                 return h;
 
         h.hits = count_hits(w, runs[0], threshold) + count_hits(w, runs[1], threshold);
