@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "window/window.h"
 
+#include "fake/fake-subjects.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 
@@ -65,25 +67,14 @@ static bool same_value(double a, double b) {
         return a == b || (isnan(a) && isnan(b));
 }
 
-static uint64_t random_next(uint64_t *state) {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        return *state;
-}
-
-static unsigned random_below(uint64_t *state, unsigned n) {
-        return (unsigned) (random_next(state) >> 16) % n;
-}
-
 static void check_against_model(const Window *w, const Model *m, unsigned second, uint64_t *state) {
         static const double thresholds[] = { 0.0, 49.5, 50.0, 80.0, 99.0, 1000.0 };
-        unsigned period = 1 + random_below(state, m->length + 3);
+        unsigned period = 1 + fake_random_below(state, m->length + 3);
         double values[80];
 
         for (size_t i = 0; i < ELEMENTSOF(thresholds); i++) {
                 WindowHits h = window_hits(
-                                w, AT(second) + random_below(state, 1000000), period, thresholds[i]);
+                                w, AT(second) + fake_random_below(state, 1000000), period, thresholds[i]);
                 WindowHits expected = model_hits(m, second, period, thresholds[i]);
 
                 cr_assert_eq(h.hits,
@@ -109,11 +100,11 @@ static void check_against_model(const Window *w, const Model *m, unsigned second
 
 /* Steps of one second mostly; gaps, repeats, and steps back and far ahead now and then. */
 static unsigned next_second(unsigned second, uint64_t *state) {
-        switch (random_below(state, 12)) {
+        switch (fake_random_below(state, 12)) {
         case 0:
-                return second + random_below(state, 90);
+                return second + fake_random_below(state, 90);
         case 1:
-                return second - MIN_OF(second, random_below(state, 70));
+                return second - MIN_OF(second, fake_random_below(state, 70));
         case 2:
                 return second;
         default:
@@ -127,25 +118,25 @@ Test(test_window, agrees_with_a_plain_array_over_gaps_and_jumps) {
         for (uint64_t seed = 1; seed <= 40; seed++) {
                 _cleanup_(window_freep) Window *w = NULL;
                 uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15);
-                unsigned length = 1 + random_below(&state, 60);
-                unsigned second = random_below(&state, 100);
+                unsigned length = 1 + fake_random_below(&state, 60);
+                unsigned second = fake_random_below(&state, 100);
 
                 cr_assert_eq(window_new(length, &w), 0);
                 model_init(&m, length);
 
                 for (unsigned step = 0; step < 300; step++) {
-                        double value = random_below(&state, 5) == 0 ? NAN : random_below(&state, 101);
+                        double value = fake_random_below(&state, 5) == 0 ? NAN : fake_random_below(&state, 101);
 
-                        cr_assert_eq(window_add(w, AT(second) + random_below(&state, 1000000), value),
+                        cr_assert_eq(window_add(w, AT(second) + fake_random_below(&state, 1000000), value),
                                      model_add(&m, second, value));
-                        if (random_below(&state, 20) == 0) {
-                                length = 1 + random_below(&state, 60);
+                        if (fake_random_below(&state, 20) == 0) {
+                                length = 1 + fake_random_below(&state, 60);
                                 cr_assert_eq(window_resize(&w, length), 0);
                                 model_resize(&m, length);
                         }
 
                         check_against_model(w, &m, second, &state);
-                        check_against_model(w, &m, m.newest + random_below(&state, 80), &state);
+                        check_against_model(w, &m, m.newest + fake_random_below(&state, 80), &state);
                         second = next_second(second, &state);
                         cr_assert_lt(second + 200, MODEL_SECONDS);
                 }
