@@ -117,6 +117,10 @@ ProcessEntry *process_cache_next_queued(ProcessCache *c) {
         return e;
 }
 
+bool process_cache_has_queued(const ProcessCache *c) {
+        return c->queue != NULL;
+}
+
 int process_cache_read(ProcessCache *c, ProcessEntry *e) {
         int r;
 

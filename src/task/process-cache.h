@@ -50,6 +50,7 @@ void process_cache_put(ProcessCache *c, ProcessEntry *e);
 /* Puts it in the queue of those to be read, if it has not been read. */
 void process_cache_enqueue(ProcessCache *c, ProcessEntry *e);
 ProcessEntry *process_cache_next_queued(ProcessCache *c); /* taken off the queue; NULL: empty */
+bool process_cache_has_queued(const ProcessCache *c);
 
 /* Reads the mappings if that was not done. -ESRCH: the process is gone; other errors leave its frames
  * unknown. */

@@ -191,6 +191,10 @@ void task_manager_prepare(TaskManager *m, Process *p) {
         process_cache_enqueue(m->cache, e);
 }
 
+bool task_manager_has_pending_preparation(const TaskManager *m) {
+        return process_cache_has_queued(m->cache);
+}
+
 void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec) {
         usec_t begin_usec = clock_monotonic_usec();
 

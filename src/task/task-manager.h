@@ -71,6 +71,7 @@ void task_manager_process_changed(TaskManager *m, Process *p);
  * when done. At most a bounded number per call is prepared. */
 void task_manager_prepare(TaskManager *m, Process *p);
 void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec);
+bool task_manager_has_pending_preparation(const TaskManager *m);
 
 /* Whether one of that kind runs for the subject or for a unit that it belongs to. */
 bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind);
