@@ -1,1 +1,260 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* cprofd.conf: each bad line costs that line, nothing else. */
+#include "config.h"
+
+#include "basic/file-io.h"
+#include "basic/ini.h"
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "basic/words.h"
+#include "cprof-config.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CONFIG_DROPINS_MAX 256U
+
+typedef struct Loader {
+        Config *config;
+        char ***problems;
+        const char *path;
+} Loader;
+
+typedef int (*SettingFn)(const char *value, Config *c);
+
+static int set_log_level(const char *value, Config *c) {
+        int level = log_level_from_string(value);
+
+        if (level < 0)
+                return level;
+
+        c->log_level = level;
+        return 0;
+}
+
+static int set_oncpu_hz(const char *value, Config *c) {
+        return parse_uint(value, 1, PROBE_ONCPU_HZ_MAX, &c->oncpu_hz);
+}
+
+static int set_tasks_max(const char *value, Config *c) {
+        return parse_uint(value, 1, 1024, &c->tasks_max);
+}
+
+static int set_processes_max(const char *value, Config *c) {
+        return parse_uint(value, 1, 65536, &c->processes_max);
+}
+
+static int set_max_use(const char *value, Config *c) {
+        return parse_bytes(value, &c->store.max_use_bytes);
+}
+
+static int set_keep_free(const char *value, Config *c) {
+        return parse_bytes(value, &c->store.keep_free_bytes);
+}
+
+static int set_max_age(const char *value, Config *c) {
+        if (strcmp(value, "infinity") == 0) {
+                c->store.max_age_usec = USEC_INFINITY;
+                return 0;
+        }
+
+        return timespan_parse(value, &c->store.max_age_usec);
+}
+
+static const struct {
+        const char *section, *key;
+        SettingFn set;
+        const char *expected;
+} settings[] = {
+        { "Manager", "LogLevel", set_log_level, "err, warning, notice, info or debug" },
+        { "Profile", "OnCpuHz", set_oncpu_hz, "a number from 1 to 1000" },
+        { "Profile", "MaxTasks", set_tasks_max, "a number from 1 to 1024" },
+        { "Profile", "MaxProcesses", set_processes_max, "a number from 1 to 65536" },
+        { "Store", "MaxUse", set_max_use, "bytes such as 500M" },
+        { "Store", "KeepFree", set_keep_free, "bytes such as 1G" },
+        { "Store", "MaxAge", set_max_age, "a time span such as 14d, or infinity" },
+};
+
+void config_default(Config *c) {
+        *c = (Config){
+                .log_level = LOG_INFO,
+                .oncpu_hz = PROBE_ONCPU_HZ_DEFAULT,
+                .tasks_max = TASKS_RUNNING_MAX_DEFAULT,
+                .processes_max = PROBE_WATCHED_MAX,
+                .store.max_age_usec = USEC_INFINITY,
+        };
+}
+
+static int problem(Loader *l, unsigned line, const char *what, const char *detail, const char *word) {
+        if (strv_length(*l->problems) >= CONFIG_PROBLEMS_MAX)
+                return 0;
+
+        return strv_pushf(
+                        l->problems,
+                        "%s:%u: %s: %s%s%s",
+                        l->path,
+                        line,
+                        what,
+                        detail,
+                        word ? ", did you mean " : "",
+                        word ? word : "");
+}
+
+static int unknown_section(Loader *l, unsigned line, const char *section) {
+        const char *known[ELEMENTSOF(settings) + 1];
+        char what[128];
+
+        for (size_t i = 0; i < ELEMENTSOF(settings); i++) {
+                if (strcmp(settings[i].section, section) == 0)
+                        return 0;
+                known[i] = settings[i].section;
+        }
+        known[ELEMENTSOF(settings)] = NULL;
+
+        (void) snprintf(what, sizeof(what), "[%s]", section);
+        return problem(l, line, what, "unknown section", word_nearest(section, known));
+}
+
+/* An IniFn: problems are noted, not returned, so that the rest of the file counts. */
+static int
+on_setting(unsigned line, const char *section, const char *key, const char *value, void *userdata) {
+        const char *known[ELEMENTSOF(settings) + 1] = {};
+        Loader *l = userdata;
+        char what[256];
+        size_t n = 0;
+
+        if (!key)
+                return unknown_section(l, line, section);
+
+        (void) snprintf(what, sizeof(what), "%s=%s", key, value);
+
+        for (size_t i = 0; i < ELEMENTSOF(settings); i++) {
+                if (strcmp(settings[i].section, section) != 0)
+                        continue;
+
+                known[n++] = settings[i].key;
+                if (strcmp(settings[i].key, key) != 0)
+                        continue;
+
+                if (settings[i].set(value, l->config) < 0) {
+                        char detail[128];
+
+                        (void) snprintf(detail, sizeof(detail), "expected %s", settings[i].expected);
+                        return problem(l, line, what, detail, NULL);
+                }
+                return 0;
+        }
+
+        if (n == 0)
+                return 0; /* the section has been reported */
+
+        return problem(l, line, what, "unknown key", word_nearest(key, known));
+}
+
+/* @optional: a missing file is fine. */
+static int load_file(Loader *l, const char *path, bool optional) {
+        _cleanup_(freep) char *text = NULL, *message = NULL;
+        size_t length = 0;
+        unsigned line = 0;
+        int r;
+
+        r = read_full_file_at(AT_FDCWD, path, INI_FILE_SIZE_MAX, &text, &length);
+        if (r == -ENOENT && optional)
+                return 0;
+        if (r == -ENOTSUP && optional)
+                return 0; /* /dev/null: masked */
+        if (r < 0)
+                return strv_pushf(l->problems, "%s: %s", path, strerror(-r));
+
+        l->path = path;
+        r = ini_parse(text, length, on_setting, l, &line, &message);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return problem(l, line, "syntax", message ?: strerror(-r), NULL);
+
+        return 0;
+}
+
+typedef struct DropIn {
+        char name[NAME_MAX + 1];
+        unsigned directory;
+} DropIn;
+
+static int compare_dropins(const void *a, const void *b) {
+        const DropIn *x = a, *y = b;
+        int c = strcmp(x->name, y->name);
+
+        return c != 0 ? c : (int) x->directory - (int) y->directory;
+}
+
+static size_t list_dropins(const char *path, unsigned directory, DropIn *list, size_t n) {
+        _cleanup_(closedirp) DIR *d = opendir(path);
+        struct dirent *entry;
+
+        while (d && n < CONFIG_DROPINS_MAX && (entry = readdir(d))) {
+                size_t length = strlen(entry->d_name);
+
+                if (entry->d_name[0] == '.' || length <= 5 ||
+                    strcmp(entry->d_name + length - 5, ".conf") != 0)
+                        continue;
+
+                memcpy(list[n].name, entry->d_name, length + 1);
+                list[n++].directory = directory;
+        }
+
+        return n;
+}
+
+int config_load(const char *root, Config *ret_config, char ***ret_problems) {
+        static const char *const directories[] = { "/etc/cprof", "/run/cprof", CPROF_VENDOR_DIR };
+        _cleanup_(strv_freep) char **problems = NULL;
+        _cleanup_(freep) DropIn *dropins = NULL;
+        char path[PATH_MAX];
+        Config c;
+        Loader l = { .config = &c, .problems = &problems };
+        size_t n = 0;
+        int r;
+
+        config_default(&c);
+
+        dropins = calloc(CONFIG_DROPINS_MAX, sizeof(dropins[0]));
+        if (!dropins)
+                return -ENOMEM;
+
+        (void) snprintf(path, sizeof(path), "%s%s/cprofd.conf", root, directories[0]);
+        r = load_file(&l, path, true);
+        if (r < 0)
+                return r;
+
+        for (unsigned i = 0; i < ELEMENTSOF(directories); i++) {
+                (void) snprintf(path, sizeof(path), "%s%s/cprofd.conf.d", root, directories[i]);
+                n = list_dropins(path, i, dropins, n);
+        }
+
+        qsort(dropins, n, sizeof(dropins[0]), compare_dropins);
+        for (size_t i = 0; i < n; i++) {
+                if (i > 0 && strcmp(dropins[i].name, dropins[i - 1].name) == 0)
+                        continue; /* the same name in a directory further up wins */
+
+                r = snprintf(path,
+                             sizeof(path),
+                             "%s%s/cprofd.conf.d/%s",
+                             root,
+                             directories[dropins[i].directory],
+                             dropins[i].name);
+                if (r < 0 || (size_t) r >= sizeof(path))
+                        continue;
+
+                r = load_file(&l, path, true);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret_config = c;
+        *ret_problems = TAKE_PTR(problems);
+        return 0;
+}

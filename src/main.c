@@ -1,4 +1,153 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void) {
+/* cprofd: command line, signals, then the daemon. */
+#include "basic/log.h"
+#include "check.h"
+#include "cprof-config.h"
+#include "daemon.h"
+#include "store/pprof.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+
+typedef enum Action {
+        ACTION_RUN,
+        ACTION_CHECK,
+        ACTION_CONVERT,
+        ACTION_HELP,
+        ACTION_VERSION,
+} Action;
+
+static Action arg_action = ACTION_RUN;
+static const char *arg_root = "";
+static DaemonOptions arg_daemon = { .log_level = -1 };
+
+static int help(void) {
+        puts("cprofd [OPTIONS]\n"
+             "\n"
+             "Watch systemd units and record why they go bad.\n"
+             "\n"
+             "  -h --help                Show this help\n"
+             "     --version             Show the version\n"
+             "     --check               Check configuration and policies, then exit\n"
+             "     --root=DIRECTORY      With --check: look below DIRECTORY\n"
+             "     --state-directory=DIRECTORY\n"
+             "                           Keep tasks there instead of /var/lib/cprof\n"
+             "     --log-level=LEVEL     err, warning, notice, info or debug\n"
+             "     --convert-profile     Read a profile.pb.gz on standard input and write\n"
+             "                           folded stacks to standard output");
+        return EXIT_SUCCESS;
+}
+
+/* Returns 1 to go on, 0 to exit well, negative for a bad command line (reported). */
+static int parse_arguments(int argc, char **argv) {
+        enum {
+                ARG_VERSION = 0x100,
+                ARG_CHECK,
+                ARG_ROOT,
+                ARG_STATE_DIRECTORY,
+                ARG_LOG_LEVEL,
+                ARG_CONVERT_PROFILE,
+        };
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, ARG_VERSION },
+                { "check", no_argument, NULL, ARG_CHECK },
+                { "root", required_argument, NULL, ARG_ROOT },
+                { "state-directory", required_argument, NULL, ARG_STATE_DIRECTORY },
+                { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
+                { "convert-profile", no_argument, NULL, ARG_CONVERT_PROFILE },
+                {},
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 'h':
+                        arg_action = ACTION_HELP;
+                        return 0;
+                case ARG_VERSION:
+                        arg_action = ACTION_VERSION;
+                        return 0;
+                case ARG_CHECK:
+                        arg_action = ACTION_CHECK;
+                        break;
+                case ARG_ROOT:
+                        arg_root = strcmp(optarg, "/") == 0 ? "" : optarg;
+                        break;
+                case ARG_STATE_DIRECTORY:
+                        arg_daemon.state_directory = optarg;
+                        break;
+                case ARG_LOG_LEVEL:
+                        arg_daemon.log_level = log_level_from_string(optarg);
+                        if (arg_daemon.log_level < 0)
+                                return log_error_errno(EINVAL, "--log-level=%s: unknown level.", optarg);
+                        break;
+                case ARG_CONVERT_PROFILE:
+                        arg_action = ACTION_CONVERT;
+                        break;
+                default:
+                        return -EINVAL; /* getopt has said why */
+                }
+
+        if (optind < argc)
+                return log_error_errno(EINVAL, "'%s': cprofd takes no arguments.", argv[optind]);
+
         return 0;
+}
+
+static int convert(void) {
+        int r;
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        r = pprof_convert_folded(STDIN_FILENO, STDOUT_FILENO);
+        if (r < 0)
+                (void) log_error_errno(r, "Failed to convert the profile: %m");
+
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run(void) {
+        _cleanup_(daemon_freep) Daemon *d = NULL;
+        sigset_t mask;
+        int r;
+
+        /* before anything that may start a thread; taken back by signalfd */
+        (void) sigemptyset(&mask);
+        (void) sigaddset(&mask, SIGTERM);
+        (void) sigaddset(&mask, SIGINT);
+        (void) sigaddset(&mask, SIGHUP);
+        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
+        (void) signal(SIGPIPE, SIG_IGN);
+
+        r = daemon_new(&arg_daemon, &d);
+        if (r < 0) {
+                (void) log_error_errno(r, "Failed to start: %m");
+                return EXIT_FAILURE;
+        }
+
+        r = daemon_run(d);
+        if (r < 0)
+                (void) log_error_errno(r, "Event loop failed: %m");
+
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv) {
+        if (parse_arguments(argc, argv) < 0)
+                return EXIT_FAILURE;
+
+        switch (arg_action) {
+        case ACTION_HELP:
+                return help();
+        case ACTION_VERSION:
+                puts("cprofd " CPROF_VERSION);
+                return EXIT_SUCCESS;
+        case ACTION_CHECK:
+                return check_run(arg_root);
+        case ACTION_CONVERT:
+                return convert();
+        default:
+                return run();
+        }
 }

@@ -15,7 +15,8 @@ struct cprof_task {
         __u32 n_threads; /* alive in the group */
         __u32 exec_id;   /* counts execve(2) of this task: changes when the program does */
         __u64 cpu_ns;    /* run time of this thread */
-        __u64 dead_ns;   /* run time of the group's threads that are gone; the same in each thread of the group */
+        __u64 dead_ns; /* run time of the group's threads that are gone; the same in each thread of the group
+                        */
         __u64 start_ns;  /* CLOCK_BOOTTIME of the group leader's start */
         __u64 cgroup_id; /* on the unified hierarchy */
 };
@@ -37,3 +38,9 @@ _Static_assert(sizeof(struct cprof_sample) == 40, "ABI between kernel and user s
 
 #define CPROF_USER_ERROR 1 /* no user stack could be read */
 #define CPROF_USER_TRUNCATED 2
+
+/* Indexes of the counters map. */
+#define CPROF_COUNTER_SAMPLES 0
+#define CPROF_COUNTER_RING_FULL 1
+#define CPROF_COUNTER_NO_USER_STACK 2
+#define CPROF_COUNTER_MAX 3

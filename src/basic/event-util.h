@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Priorities of the sources on the one sd-event loop, most urgent first: nothing may delay the sampling second. */
+/* Priorities of the sources on the one sd-event loop, most urgent first: nothing may delay the sampling
+ * second. */
 enum {
         EVENT_PRIORITY_SIGNAL = -200,
         EVENT_PRIORITY_TICK = -100, /* the one-second pipeline */

@@ -4,22 +4,24 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Reads all of @fd, at most @max bytes, into one NUL-terminated allocation. Returns -EFBIG for more, -ENOMEM, or what
- * read(2) says. */
+/* Reads all of @fd, at most @max bytes, into one NUL-terminated allocation. Returns -EFBIG for more,
+ * -ENOMEM, or what read(2) says. */
 int read_full_fd(int fd, size_t max, char **ret_data, size_t *ret_length);
 
-/* Opens @path below @dir_fd (AT_FDCWD works) read-only, O_NONBLOCK, refuses what is no regular file or /proc file
+/* Opens @path below @dir_fd (AT_FDCWD works) read-only, O_NONBLOCK, refuses what is no regular file or /proc
+ * file
  * (-ENOTSUP), and reads it as read_full_fd() does. */
 int read_full_file_at(int dir_fd, const char *path, size_t max, char **ret_data, size_t *ret_length);
 
-/* Reads at most @size - 1 bytes of a small /proc file into @buf and terminates it. Returns the length or -errno. */
+/* Reads at most @size - 1 bytes of a small /proc file into @buf and terminates it. Returns the length or
+ * -errno. */
 ssize_t read_small_file_at(int dir_fd, const char *path, char *buf, size_t size);
 
 /* Writes all of it. */
 int write_full_fd(int fd, const void *data, size_t length);
 
-/* Replaces @name in @dir_fd atomically: temporary file beside it, fsync, rename, fsync of the directory. On failure
- * the old file is untouched and nothing is left behind. Returns -errno of the step that failed. */
+/* Replaces @name in @dir_fd atomically: temporary file beside it, fsync, rename, fsync of the directory. On
+ * failure the old file is untouched and nothing is left behind. Returns -errno of the step that failed. */
 int write_file_atomic_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode);
 
 /* mkdir -p below @dir_fd; existing directories are fine. */

@@ -163,14 +163,12 @@ static int check_text(Reader *rd, const char *text, size_t length) {
         return 0;
 }
 
-int ini_parse(
-                const char *text,
-                size_t length,
-                IniFn fn,
-                void *userdata,
-                unsigned *reterr_line,
-                char **reterr_message) {
-
+int ini_parse(const char *text,
+              size_t length,
+              IniFn fn,
+              void *userdata,
+              unsigned *reterr_line,
+              char **reterr_message) {
         Reader rd = {
                 .next = text,
                 .end = text + length,

@@ -5,8 +5,8 @@
 
 #include <syslog.h>
 
-/* Messages for the journal: on standard error with a <priority> prefix when systemd reads it (JOURNAL_STREAM is set),
- * plain otherwise. Structured events go through sink/sink-journal.h instead. */
+/* Messages for the journal: on standard error with a <priority> prefix when systemd reads it (JOURNAL_STREAM
+ * is set), plain otherwise. Structured events go through sink/sink-journal.h instead. */
 
 /* LOG_ERR … LOG_DEBUG; what is less urgent is dropped. The default is LOG_INFO. */
 void log_set_max_level(int level);

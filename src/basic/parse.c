@@ -27,7 +27,8 @@ int parse_field(const char **p, const char *end, unsigned base, uint64_t *ret) {
                 return -EINVAL;
 
         for (; s < end && digit_value(*s) < (int) base; s++)
-                if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, (unsigned) digit_value(*s), &v))
+                if (__builtin_mul_overflow(v, base, &v) ||
+                    __builtin_add_overflow(v, (unsigned) digit_value(*s), &v))
                         return -ERANGE;
 
         *p = s;

@@ -12,7 +12,8 @@ typedef enum ProfileKind {
 
 const char *profile_kind_to_string(ProfileKind kind);
 
-/* Returns -EOPNOTSUPP for a kind that this build does not have ("off-cpu", "network"), -EINVAL for no kind at all. */
+/* Returns -EOPNOTSUPP for a kind that this build does not have ("off-cpu", "network"), -EINVAL for no kind
+ * at all. */
 int profile_kind_from_string(const char *name);
 
 /* NULL-terminated list of the names this build has, for "did you mean". */

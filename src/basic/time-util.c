@@ -111,7 +111,7 @@ const char *timespan_format(usec_t usec, char buf[static TIMESPAN_TEXT_MAX]) {
                 const char *suffix;
                 usec_t usec;
         } table[] = {
-                { "d", USEC_PER_DAY }, { "h", USEC_PER_HOUR },    { "min", USEC_PER_MINUTE },
+                { "d", USEC_PER_DAY }, { "h", USEC_PER_HOUR },  { "min", USEC_PER_MINUTE },
                 { "s", USEC_PER_SEC }, { "ms", USEC_PER_MSEC }, { "us", 1 },
         };
         size_t at = 0;
@@ -155,6 +155,9 @@ const char *timestamp_format(usec_t realtime_usec, char buf[static TIMESTAMP_TEX
         }
 
         size_t n = strftime(buf, TIMESTAMP_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-        (void) snprintf(buf + n, TIMESTAMP_TEXT_MAX - n, ".%06uZ", (unsigned) (realtime_usec % USEC_PER_SEC));
+        (void) snprintf(buf + n,
+                        TIMESTAMP_TEXT_MAX - n,
+                        ".%06uZ",
+                        (unsigned) (realtime_usec % USEC_PER_SEC));
         return buf;
 }

@@ -4,7 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Microseconds; of CLOCK_MONOTONIC unless the name says realtime. Reading a clock is host/clock.h's business. */
+/* Microseconds; of CLOCK_MONOTONIC unless the name says realtime. Reading a clock is host/clock.h's
+ * business. */
 typedef uint64_t usec_t;
 
 #define USEC_INFINITY UINT64_MAX
@@ -18,11 +19,13 @@ typedef uint64_t usec_t;
 
 #define TIMESPAN_TEXT_MAX 64
 
-/* Parses a time span as systemd.time(7) writes it: "90", "10min", "1h 30min", "250ms"; a bare number is seconds.
- * Units: us, ms, s/sec, m/min, h/hr, d. Returns -EINVAL for bad text, -ERANGE for one above a century. */
+/* Parses a time span as systemd.time(7) writes it: "90", "10min", "1h 30min", "250ms"; a bare number is
+ * seconds. Units: us, ms, s/sec, m/min, h/hr, d. Returns -EINVAL for bad text, -ERANGE for one above a
+ * century. */
 int timespan_parse(const char *text, usec_t *ret_usec);
 
-/* Writes @usec in the same syntax, largest unit first, without loss down to 1 us ("1min 30s"). Returns @buf. */
+/* Writes @usec in the same syntax, largest unit first, without loss down to 1 us ("1min 30s"). Returns @buf.
+ */
 const char *timespan_format(usec_t usec, char buf[static TIMESPAN_TEXT_MAX]);
 
 #define TIMESTAMP_TEXT_MAX 40

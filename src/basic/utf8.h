@@ -7,5 +7,6 @@
 /* Whether @length bytes are UTF-8 as RFC 3629 has it (no overlong forms, no surrogates), without NUL. */
 bool utf8_is_valid(const char *text, size_t length);
 
-/* A copy in which each byte that is no part of valid UTF-8, and each control character, is '?'. NULL: out of memory. */
+/* A copy in which each byte that is no part of valid UTF-8, and each control character, is '?'. NULL: out of
+ * memory. */
 char *utf8_sanitize(const char *text, size_t length);

@@ -18,7 +18,8 @@
 #define CPROF_BUS_ERROR_NOT_SUPPORTED CPROF_BUS_INTERFACE ".NotSupported"
 #define CPROF_BUS_ERROR_BUSY CPROF_BUS_INTERFACE ".Busy"
 
-/* Signatures of structured results, so that server and client cannot disagree; fields in the XML under dbus/. */
+/* Signatures of structured results, so that server and client cannot disagree; fields in the XML under
+ * dbus/. */
 #define CPROF_BUS_POLICY_SIGNATURE "(sssssasasasassttu)"
 #define CPROF_BUS_UNIT_SIGNATURE "(sssuuduss)"
 #define CPROF_BUS_WINDOW_SIGNATURE "(ssussdsuuuadtsss)"

@@ -21,9 +21,10 @@ typedef struct BusContext {
         Sinks *sinks;
         char ***config_problems; /* NULL-terminated list, may be NULL */
 
-        /* The daemon's own verbs. reload: returns -errno with everything as before. deleted tasks that are being written are
-         * refused with -EBUSY by is_finishing. resolve_id: full id of a running, finishing or stored task from "latest" or a unique
-         * part: -ENOENT, -ENOTUNIQ. find_task: one that runs or is being written (borrowed), else NULL. */
+        /* The daemon's own verbs. reload: returns -errno with everything as before. deleted tasks that are
+         * being written are refused with -EBUSY by is_finishing. resolve_id: full id of a running, finishing
+         * or stored task from "latest" or a unique part: -ENOENT, -ENOTUNIQ. find_task: one that runs or is
+         * being written (borrowed), else NULL. */
         int (*reload)(void *userdata);
         int (*start_task)(
                         void *userdata,
@@ -38,7 +39,8 @@ typedef struct BusContext {
 
 typedef struct Bus Bus;
 
-/* Registers the manager object on @sd_bus (borrowed; started or not). The name is requested by bus_request_name(). */
+/* Registers the manager object on @sd_bus (borrowed; started or not). The name is requested by
+ * bus_request_name(). */
 int bus_new(sd_bus *sd_bus, const BusContext *context, Bus **ret_bus);
 Bus *bus_free(Bus *b);
 DEFINE_CLEANUP(Bus *, bus_free)

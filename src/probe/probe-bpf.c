@@ -1,1 +1,210 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The probe that uses BPF: owns its parts and knows which of them this kernel allows. */
+#include "probe/probe-bpf.h"
+
+#include "basic/log.h"
+
+#include <bpf/libbpf.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PROC_PID_INIT_INO 0xEFFFFFFCU /* include/linux/proc_ns.h */
+
+typedef struct ProbeBpf {
+        ProbeConfig config;
+        PidNamespace ns;
+
+        ProbeTasks *tasks;
+        ProbeOncpu *oncpu;          /* only while armed */
+        ProbeCounters oncpu_before; /* of samplers that were disarmed */
+
+        int errors[_PROBE_FEATURE_MAX]; /* 0 or -errno */
+        char reasons[_PROBE_FEATURE_MAX][256];
+} ProbeBpf;
+
+int pid_namespace_read(PidNamespace *ret) {
+        struct stat st;
+
+        if (stat("/proc/self/ns/pid", &st) < 0)
+                return -errno;
+
+        *ret = (PidNamespace){
+                .inum = (uint32_t) st.st_ino,
+                .is_first = st.st_ino == PROC_PID_INIT_INO,
+        };
+        return 0;
+}
+
+static void set_feature(ProbeBpf *b, ProbeFeature feature, int error, const char *step) {
+        b->errors[feature] = error;
+        if (error < 0)
+                (void) probe_failure_text(step, error, b->reasons[feature], sizeof(b->reasons[feature]));
+}
+
+static void add_counters(ProbeCounters *sum, const ProbeCounters *more) {
+        sum->n_samples += more->n_samples;
+        sum->n_ring_full += more->n_ring_full;
+        sum->n_no_user_stack += more->n_no_user_stack;
+        sum->bpf_run_ns += more->bpf_run_ns;
+        sum->bpf_run_count += more->bpf_run_count;
+}
+
+static void bpf_free(void *self) {
+        ProbeBpf *b = self;
+
+        if (!b)
+                return;
+
+        probe_oncpu_free(b->oncpu);
+        probe_tasks_free(b->tasks);
+        free(b);
+}
+
+static int bpf_feature(void *self, ProbeFeature feature, const char **ret_reason) {
+        ProbeBpf *b = self;
+
+        assert(feature >= 0 && feature < _PROBE_FEATURE_MAX);
+
+        if (b->errors[feature] < 0)
+                *ret_reason = b->reasons[feature];
+
+        return b->errors[feature];
+}
+
+static int bpf_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
+        ProbeBpf *b = self;
+
+        if (!b->tasks)
+                return b->errors[PROBE_FEATURE_TASK_ITERATOR];
+
+        return probe_tasks_pass(b->tasks, fn, userdata);
+}
+
+static int bpf_oncpu_arm(void *self) {
+        ProbeBpf *b = self;
+        const char *step = NULL;
+        int r;
+
+        if (b->oncpu)
+                return 0;
+
+        r = probe_oncpu_new(&b->ns, &b->config, &b->oncpu, &step);
+        set_feature(b, PROBE_FEATURE_ON_CPU, r, step);
+        return r;
+}
+
+static void bpf_oncpu_disarm(void *self) {
+        ProbeBpf *b = self;
+        ProbeCounters c = {};
+
+        if (!b->oncpu || !probe_oncpu_is_idle(b->oncpu))
+                return;
+
+        probe_oncpu_counters(b->oncpu, &c);
+        add_counters(&b->oncpu_before, &c);
+        b->oncpu = probe_oncpu_free(b->oncpu);
+}
+
+static int bpf_oncpu_watch(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+        int r;
+
+        r = bpf_oncpu_arm(b);
+        if (r < 0)
+                return r;
+
+        return probe_oncpu_add(b->oncpu, pid);
+}
+
+static void bpf_oncpu_unwatch(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        if (b->oncpu)
+                probe_oncpu_remove(b->oncpu, pid);
+}
+
+static int bpf_oncpu_drain(void *self, ProbeSampleFn fn, void *userdata) {
+        ProbeBpf *b = self;
+
+        return b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
+}
+
+static void bpf_counters(void *self, ProbeCounters *ret) {
+        ProbeBpf *b = self;
+        ProbeCounters sum = b->oncpu_before, c = {};
+
+        if (b->oncpu)
+                probe_oncpu_counters(b->oncpu, &c);
+
+        add_counters(&sum, &c);
+        *ret = sum;
+}
+
+static const ProbeOps bpf_ops = {
+        .free = bpf_free,
+        .feature = bpf_feature,
+        .tasks_read = bpf_tasks_read,
+        .oncpu_arm = bpf_oncpu_arm,
+        .oncpu_disarm = bpf_oncpu_disarm,
+        .oncpu_watch = bpf_oncpu_watch,
+        .oncpu_unwatch = bpf_oncpu_unwatch,
+        .oncpu_drain = bpf_oncpu_drain,
+        .counters = bpf_counters,
+};
+
+static int on_libbpf_print(enum libbpf_print_level level, const char *format, va_list ap) {
+        char line[512];
+
+        if (log_get_max_level() < LOG_DEBUG)
+                return 0;
+
+        (void) vsnprintf(line, sizeof(line), format, ap);
+        line[strcspn(line, "\n")] = '\0';
+        log_debug("libbpf: %s", line);
+        return 0;
+}
+
+/* Tries everything once, so that what can't work is known before a policy relies on it. */
+static void ask_features(ProbeBpf *b) {
+        int r;
+
+        r = pid_namespace_read(&b->ns);
+        if (r < 0) {
+                for (ProbeFeature f = 0; f < _PROBE_FEATURE_MAX; f++)
+                        set_feature(b, f, r, "reading /proc/self/ns/pid");
+                return;
+        }
+
+        r = probe_tasks_new(&b->ns, &b->tasks);
+        set_feature(b, PROBE_FEATURE_TASK_ITERATOR, r, "loading the task iterator");
+
+        if (bpf_oncpu_arm(b) >= 0)
+                bpf_oncpu_disarm(b);
+}
+
+int probe_new(const ProbeConfig *config, Probe **ret_probe) {
+        _cleanup_(freep) Probe *p = NULL;
+        ProbeBpf *b;
+
+        assert(config);
+        assert(ret_probe);
+
+        p = calloc(1, sizeof(*p));
+        b = calloc(1, sizeof(*b));
+        if (!p || !b) {
+                free(b);
+                return -ENOMEM;
+        }
+
+        b->config = *config;
+        b->config.oncpu_hz = config->oncpu_hz ?: PROBE_ONCPU_HZ_DEFAULT;
+        b->config.watched_max = config->watched_max ?: PROBE_WATCHED_MAX;
+
+        (void) libbpf_set_print(on_libbpf_print);
+        ask_features(b);
+
+        *p = (Probe){ .ops = &bpf_ops, .self = b };
+        *ret_probe = TAKE_PTR(p);
+        return 0;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replays a corpus: feeds each file of the directories (or files) named on the command line to the fuzz target, and each of its
- * prefixes of a few lengths, so that every truncation is seen too. */
+/* Replays a corpus: feeds each file of the directories (or files) named on the command line to the fuzz
+ * target, and each of its prefixes of a few lengths, so that every truncation is seen too. */
 #include "basic/cleanup.h"
 #include "basic/file-io.h"
 

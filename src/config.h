@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "store/store.h"
+#include "task/task-manager.h"
+
+/* Settings of /etc/cprof/cprofd.conf and its drop-ins in {/etc,/run,/usr/lib}/cprof/cprofd.conf.d. */
+typedef struct Config {
+        int log_level;          /* [Manager] LogLevel=info */
+        unsigned oncpu_hz;      /* [Profile] OnCpuHz=99, 1…1000 */
+        unsigned tasks_max;     /* [Profile] MaxTasks=16: running at once */
+        unsigned processes_max; /* [Profile] MaxProcesses=4096: sampled at once */
+        StoreConfig store;      /* [Store] MaxUse= KeepFree= MaxAge= */
+} Config;
+
+#define CONFIG_PROBLEMS_MAX 64U
+
+void config_default(Config *c);
+
+/* Reads @root's files ("" = the host's) over the defaults. What is wrong is skipped, keeps its default and
+ * becomes one line of the NULL-terminated *ret_problems, "path:line: Key=value: …", freed by strv_free().
+ * Returns -ENOMEM only. */
+int config_load(const char *root, Config *ret_config, char ***ret_problems);

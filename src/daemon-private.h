@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "bus/bus.h"
+#include "config.h"
+#include "daemon.h"
+#include "target/discover-units.h"
+
+#include <systemd/sd-event.h>
+
+/* Private to daemon*.c. */
+
+#define DAEMON_INOTIFY_MAX 128U
+
+/* A task that is over and waits to be named and written. */
+typedef struct Finishing {
+        Task *task;
+        SymbolJob *job; /* NULL until its turn */
+        struct Finishing *next, *prev;
+} Finishing;
+
+struct Daemon {
+        DaemonOptions options;
+        Config config;
+        char **config_problems;
+
+        /* in pipeline order */
+        Host *host;
+        Probe *probe;
+        ModuleTable *modules;
+        TargetSet *targets;
+        Monitor monitor;
+        WatchSet *watches;
+        PolicyStore *policies;
+        Cooldown *cooldown;
+        Trigger *trigger;
+        TaskManager *tasks;
+        Symbolizer *symbolizer;
+        Store *store;
+        Sinks sinks;
+        sd_bus *connection;
+        Bus *bus;
+        UnitDiscovery *discovery;
+
+        sd_event *event;
+        sd_event_source *tick_source;
+        sd_event_source *drain_source;
+        sd_event_source *idle_source;
+        sd_event_source *reload_source; /* delayed after a change on disk */
+        sd_event_source *inotify_sources[DAEMON_INOTIFY_MAX];
+        size_t n_inotify;
+        bool policies_ready; /* the first load is over: changes go to the bus */
+        bool stopping;
+
+        usec_t slot_end_usec; /* of the second being evaluated */
+        usec_t bus_retry_usec;
+
+        Finishing *finishing; /* oldest first */
+
+        /* The partial result of a running task, written from time to time so that a crash keeps it. */
+        char checkpoint_id[TASK_ID_MAX];
+        SymbolJob *checkpoint_job;
+        usec_t checkpoint_begin_usec, checkpoint_next_usec;
+};
+
+/* daemon-reload.c */
+int daemon_load(Daemon *d); /* the first time */
+int daemon_reload(Daemon *d);
+void daemon_watch_directories(Daemon *d);
+void daemon_arm_sampler(Daemon *d);
+
+/* daemon-task.c: from causes to tasks to evidence. */
+int daemon_init_tasks(Daemon *d);
+void daemon_restore_silence(Daemon *d);
+bool daemon_idle_work(Daemon *d);                         /* one slice; whether there is more to do */
+void daemon_finish_all(Daemon *d);                        /* at the end: without slices */
+void daemon_on_cause(const Cause *cause, void *userdata); /* userdata: Trigger */
+int daemon_start_manual(
+                void *userdata,
+                Subject subject,
+                ProfileKind kind,
+                usec_t duration_usec,
+                char ret_id[static TASK_ID_MAX]);
+int daemon_resolve_id(void *userdata, const char *text, char ret_id[static TASK_ID_MAX]);
+Task *daemon_find_task(void *userdata, const char *id);
+
+/* daemon-bus.c */
+void daemon_connect_bus(Daemon *d, usec_t now_usec); /* tries again every few seconds; nothing needs it */
+void daemon_disconnect_bus(Daemon *d);

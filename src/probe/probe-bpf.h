@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "probe/probe.h"
+
+/* Private to the BPF probe: its parts, each in a file of its own. */
+
+/* What translating process numbers needs; goes into the programs' read-only data. */
+typedef struct PidNamespace {
+        uint32_t inum;
+        bool is_first;
+} PidNamespace;
+
+int pid_namespace_read(PidNamespace *ret);
+
+/* probe-tasks.c */
+typedef struct ProbeTasks ProbeTasks;
+int probe_tasks_new(const PidNamespace *ns, ProbeTasks **ret_tasks);
+ProbeTasks *probe_tasks_free(ProbeTasks *t);
+DEFINE_CLEANUP(ProbeTasks *, probe_tasks_free)
+int probe_tasks_pass(ProbeTasks *t, ProbeTaskFn fn, void *userdata);
+
+/* probe-oncpu.c: loaded, linked, events disabled until the first watch. *ret_step names what failed. */
+typedef struct ProbeOncpu ProbeOncpu;
+int probe_oncpu_new(
+                const PidNamespace *ns,
+                const ProbeConfig *config,
+                ProbeOncpu **ret_oncpu,
+                const char **reterr_step);
+ProbeOncpu *probe_oncpu_free(ProbeOncpu *o);
+DEFINE_CLEANUP(ProbeOncpu *, probe_oncpu_free)
+int probe_oncpu_add(ProbeOncpu *o, pid_t pid);
+void probe_oncpu_remove(ProbeOncpu *o, pid_t pid);
+bool probe_oncpu_is_idle(const ProbeOncpu *o);
+int probe_oncpu_read(ProbeOncpu *o, ProbeSampleFn fn, void *userdata);
+void probe_oncpu_counters(ProbeOncpu *o, ProbeCounters *ret);
+
+/* probe-features.c: what a refused @step (a verb phrase) with -errno @error means here, for a person. */
+const char *probe_failure_text(const char *step, int error, char *buf, size_t size);
