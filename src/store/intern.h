@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Items of one size, each distinct one kept once and numbered from 0 in order of appearance. An open table over one array:
- * a profile may have a million frames, for which a node each would be too much. */
+/* Items of one size, each distinct one kept once and numbered from 0 in order of appearance. An open table
+ * over one array: a profile may have a million frames, for which a node each would be too much. */
 typedef struct Intern {
         size_t item_size;
         bool (*equal)(const void *a, const void *b);
@@ -23,8 +23,8 @@ typedef struct Intern {
 
 void intern_done(Intern *t);
 
-/* Returns 1 if @item (copied) is new, 0 if it was known, -ENOMEM, -E2BIG. @hash should be seeded: keys come from the
- * programs that are profiled. */
+/* Returns 1 if @item (copied) is new, 0 if it was known, -ENOMEM, -E2BIG. @hash should be seeded: keys come
+ * from the programs that are profiled. */
 int intern_add(Intern *t, uint64_t hash, const void *item, uint32_t *ret_number);
 
 static inline void *intern_item(const Intern *t, uint32_t number) {

@@ -44,6 +44,67 @@ int pprof_tables_add_string(PprofTables *t, const char *text, uint32_t *ret_stri
         return intern_add(&t->strings, hash, &text, ret_string);
 }
 
+static int init_modules(PprofTables *t) {
+        unsigned n = profile_n_modules(t->profile);
+        int r;
+
+        t->modules = calloc(n, sizeof(*t->modules));
+        if (!t->modules)
+                return -ENOMEM;
+
+        for (; t->n_modules < n; t->n_modules++) {
+                const Module *m = profile_module(t->profile, t->n_modules);
+                PprofModule *info = t->modules + t->n_modules;
+                const char *path = m && m->path ? m->path : "";
+
+                info->low = UINT64_MAX;
+                info->path = utf8_sanitize(path, strlen(path));
+                if (!info->path)
+                        return -ENOMEM;
+
+                r = pprof_tables_add_string(t, info->path, &info->path_string);
+                if (r < 0) {
+                        free(info->path);
+                        return r;
+                }
+        }
+
+        return 0;
+}
+
+int pprof_tables_init(PprofTables *t, const Profile *profile, const Symbols *symbols) {
+        uint32_t string;
+        int r;
+
+        *t = (PprofTables){
+                .profile = profile,
+                .symbols = symbols,
+                .strings = { .item_size = sizeof(const char *), .equal = equal_strings },
+                .locations = { .item_size = sizeof(LocationItem), .equal = equal_locations },
+                .functions = { .item_size = sizeof(FunctionItem), .equal = equal_functions },
+        };
+        if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) != (ssize_t) sizeof(t->seed))
+                t->seed = (uintptr_t) t;
+
+        r = pprof_tables_add_string(t, "", &string); /* has to be the first */
+        if (r >= 0)
+                r = init_modules(t);
+        if (r < 0)
+                pprof_tables_done(t);
+
+        return r;
+}
+
+void pprof_tables_done(PprofTables *t) {
+        for (unsigned i = 0; i < t->n_modules; i++)
+                free(t->modules[i].path);
+        free(t->modules);
+        intern_done(&t->strings);
+        intern_done(&t->locations);
+        intern_done(&t->functions);
+        *t = (PprofTables){};
+}
+
 static int add_function(PprofTables *t, Frame frame, uint32_t filename, uint32_t *ret_function) {
         SymbolName name = symbols_name(t->symbols, frame);
         FunctionItem f = { .filename = filename };
@@ -78,14 +139,19 @@ int pprof_tables_add_location(PprofTables *t, Frame frame, uint64_t *ret_id) {
         LocationItem l = { .frame = frame };
         uint64_t address = frame_address(frame);
         unsigned index = frame_module(frame);
+        uint32_t number;
         PprofModule *m;
         int r;
 
         assert(index < t->n_modules);
 
-        r = intern_add(&t->locations, hash_u64(t->seed, frame), &l, ret_location);
-        if (r <= 0)
+        r = intern_add(&t->locations, hash_u64(t->seed, frame), &l, &number);
+        if (r < 0)
                 return r;
+
+        *ret_id = (uint64_t) number + 1;
+        if (r == 0)
+                return 0;
 
         m = t->modules + index;
         m->low = MIN_OF(m->low, address);
@@ -95,12 +161,13 @@ int pprof_tables_add_location(PprofTables *t, Frame frame, uint64_t *ret_id) {
         if (r < 0)
                 return r;
 
-        *(LocationItem *) intern_item(&t->locations, *ret_location) = l;
+        *(LocationItem *) intern_item(&t->locations, number) = l;
         return 0;
 }
 
 /* The mapping of a file spans its offsets as if it were mapped at 0; elsewhere addresses are absolute. */
-static void mapping_range(const Module *m, const PprofModule *info, uint64_t *ret_start, uint64_t *ret_limit) {
+static void
+mapping_range(const Module *m, const PprofModule *info, uint64_t *ret_start, uint64_t *ret_limit) {
         bool absolute = m->type == MODULE_KERNEL || m->type == MODULE_ANON, used = info->low <= info->high;
         uint64_t start = absolute && used ? info->low & ~(PAGE_BYTES - 1) : 0;
         uint64_t limit = used ? info->high & ~(PAGE_BYTES - 1) : 0;
@@ -131,7 +198,7 @@ static int write_mappings(PprofTables *t, PprofWriter *w) {
                 mapping.build_id = build_id_string;
                 mapping.has_functions = true;
 
-                r = pprof_writer_message(w, FIELD_MAPPING, &mapping.base);
+                r = pprof_writer_message(w, PPROF_FIELD_MAPPING, &mapping.base);
                 if (r < 0)
                         return r;
         }
@@ -139,7 +206,7 @@ static int write_mappings(PprofTables *t, PprofWriter *w) {
         return 0;
 }
 
-static int write_locations(PprofTables *t, PprofWriter *w) {
+static int write_locations(const PprofTables *t, PprofWriter *w) {
         int r;
 
         for (uint32_t i = 0; i < t->locations.n_items; i++) {
@@ -155,7 +222,7 @@ static int write_locations(PprofTables *t, PprofWriter *w) {
                 location.line = lines;
                 location.n_line = ELEMENTSOF(lines);
 
-                r = pprof_writer_message(w, FIELD_LOCATION, &location.base);
+                r = pprof_writer_message(w, PPROF_FIELD_LOCATION, &location.base);
                 if (r < 0)
                         return r;
         }
@@ -163,7 +230,7 @@ static int write_locations(PprofTables *t, PprofWriter *w) {
         return 0;
 }
 
-static int write_functions(PprofTables *t, PprofWriter *w) {
+static int write_functions(const PprofTables *t, PprofWriter *w) {
         int r;
 
         for (uint32_t i = 0; i < t->functions.n_items; i++) {
@@ -175,7 +242,7 @@ static int write_functions(PprofTables *t, PprofWriter *w) {
                 function.system_name = f->system_name;
                 function.filename = f->filename;
 
-                r = pprof_writer_message(w, FIELD_FUNCTION, &function.base);
+                r = pprof_writer_message(w, PPROF_FIELD_FUNCTION, &function.base);
                 if (r < 0)
                         return r;
         }
@@ -183,17 +250,31 @@ static int write_functions(PprofTables *t, PprofWriter *w) {
         return 0;
 }
 
-static int write_strings(PprofTables *t, PprofWriter *w) {
+static int write_strings(const PprofTables *t, PprofWriter *w) {
         int r;
 
         for (uint32_t i = 0; i < t->strings.n_items; i++) {
                 r = pprof_writer_text(
                                 w,
-                                FIELD_STRING_TABLE,
+                                PPROF_FIELD_STRING_TABLE,
                                 *(const char *const *) intern_item(&t->strings, i));
                 if (r < 0)
                         return r;
         }
 
         return 0;
+}
+
+int pprof_tables_write(PprofTables *t, PprofWriter *w) {
+        int r;
+
+        r = write_mappings(t, w); /* adds strings */
+        if (r >= 0)
+                r = write_locations(t, w);
+        if (r >= 0)
+                r = write_functions(t, w);
+        if (r >= 0)
+                r = write_strings(t, w);
+
+        return r;
 }

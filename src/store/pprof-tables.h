@@ -4,28 +4,18 @@
 #include "store/intern.h"
 #include "store/pprof-writer.h"
 
-/* Fields of message Profile, proto/pprof.proto */
-enum {
-        FIELD_SAMPLE_TYPE = 1,
-        FIELD_SAMPLE = 2,
-        FIELD_MAPPING = 3,
-        FIELD_LOCATION = 4,
-        FIELD_FUNCTION = 5,
-        FIELD_STRING_TABLE = 6,
-};
-
 typedef struct PprofModule {
         char *path; /* valid UTF-8, "" for none; owned: the table of strings refers to it */
         uint32_t path_string;
         uint64_t low, high; /* of the addresses seen; low > high: none */
 } PprofModule;
 
-/* What the samples of a pprof file refer to, collected while they are written. Numbers in the file begin at 1, those of
- * Intern at 0; strings begin at 0 in both. */
+/* What the samples of a pprof file refer to, collected while they are written. Numbers in the file begin at
+ * 1, those of Intern at 0; strings begin at 0 in both. */
 typedef struct PprofTables {
         const Profile *profile; /* borrowed, outlives us */
         const Symbols *symbols; /* ditto */
-        uint64_t seed; /* of hashes; changes nothing in the file */
+        uint64_t seed;          /* of hashes; changes nothing in the file */
 
         Intern strings; /* const char *, borrowed */
         Intern locations, functions;

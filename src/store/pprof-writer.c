@@ -7,8 +7,8 @@
 /* The fastest level: encoding runs on the loop, and the files are a few hundred kilobytes at any level. */
 #define COMPRESSION_LEVEL 1
 
-/* deflateInit2(): a gzip header around the largest window. Without name and time in it, so that equal profiles give
- * equal files. */
+/* deflateInit2(): a gzip header around the largest window. Without name and time in it, so that equal
+ * profiles give equal files. */
 #define WINDOW_BITS_GZIP (15 + 16)
 
 #define WIRE_TYPE_LENGTH_DELIMITED 2U /* protobuf encoding: tag = field << 3 | wire type */
@@ -18,13 +18,13 @@ int pprof_writer_init(PprofWriter *w) {
 
         *w = (PprofWriter){};
 
-        z = deflateInit2(
-                        &w->stream,
-                        COMPRESSION_LEVEL,
-                        Z_DEFLATED,
-                        WINDOW_BITS_GZIP,
-                        /* memLevel, the default: */ 8,
-                        Z_DEFAULT_STRATEGY);
+        z =
+                        deflateInit2(&w->stream,
+                                     COMPRESSION_LEVEL,
+                                     Z_DEFLATED,
+                                     WINDOW_BITS_GZIP,
+                                     /* memLevel, the default: */ 8,
+                                     Z_DEFAULT_STRATEGY);
         if (z != Z_OK)
                 return -ENOMEM;
 

@@ -6,8 +6,8 @@
 #include <protobuf-c/protobuf-c.h>
 #include <zlib.h>
 
-/* A gzip file in memory, written field by field of one protobuf message, so that the message itself is never in memory
- * as a whole: the fields of a message may be concatenated. */
+/* A gzip file in memory, written field by field of one protobuf message, so that the message itself is never
+ * in memory as a whole: the fields of a message may be concatenated. */
 typedef struct PprofWriter {
         z_stream stream;
         bool ready; /* stream is to be ended */

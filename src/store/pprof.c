@@ -4,7 +4,7 @@
 
 #include "basic/strbuf.h"
 #include "basic/utf8.h"
-#include "config.h"
+#include "cprof-config.h"
 #include "pprof.pb-c.h"
 #include "store/pprof-tables.h"
 
@@ -24,28 +24,26 @@ typedef struct Encoder {
         size_t n_comments;
 } Encoder;
 
-static int write_sample(Encoder *e, const ProfileStack *s, uint32_t thread_key) {
+static int write_sample(Encoder *e, const ProfileStack *s) {
         uint64_t ids[PROFILE_FRAMES_MAX];
         int64_t values[2];
         Cprof__Pprof__Label label = CPROF__PPROF__LABEL__INIT, *labels[] = { &label };
         Cprof__Pprof__Sample sample = CPROF__PPROF__SAMPLE__INIT;
-        uint32_t location;
         int r;
 
         assert(s->n_frames <= PROFILE_FRAMES_MAX);
 
         for (unsigned i = 0; i < s->n_frames; i++) {
-                r = add_location(e, s->frames[i], &location);
+                r = pprof_tables_add_location(&e->tables, s->frames[i], ids + i);
                 if (r < 0)
                         return r;
-                ids[i] = (uint64_t) location + 1;
         }
 
         values[0] = (int64_t) MIN_OF(s->n_samples, (uint64_t) INT64_MAX);
         if (__builtin_mul_overflow(s->n_samples, profile_period_nsec(e->profile), &values[1]))
                 values[1] = INT64_MAX;
 
-        label.key = thread_key;
+        label.key = e->thread_key;
         label.str = e->threads[s->thread];
 
         sample.location_id = ids;
@@ -55,20 +53,36 @@ static int write_sample(Encoder *e, const ProfileStack *s, uint32_t thread_key) 
         sample.label = labels;
         sample.n_label = ELEMENTSOF(labels);
 
-        return pprof_writer_message(&e->writer, FIELD_SAMPLE, &sample.base);
+        return pprof_writer_message(&e->writer, PPROF_FIELD_SAMPLE, &sample.base);
+}
+
+static int add_threads(Encoder *e) {
+        uint32_t n = profile_n_threads(e->profile);
+        int r;
+
+        e->threads = calloc(n > 0 ? n : 1, sizeof(*e->threads));
+        if (!e->threads)
+                return -ENOMEM;
+
+        for (uint32_t i = 0; i < n; i++) {
+                r = pprof_tables_add_string(&e->tables, profile_thread_name(e->profile, i), e->threads + i);
+                if (r < 0)
+                        return r;
+        }
+
+        return pprof_tables_add_string(&e->tables, "thread", &e->thread_key);
 }
 
 static int write_samples(Encoder *e) {
         ProfileStack *s, *next;
-        uint32_t thread_key;
         int r;
 
-        r = pprof_tables_add_string(&e->tables, "thread", &thread_key);
+        r = add_threads(e);
         if (r < 0)
                 return r;
 
         HASH_ITER(hh, profile_stacks(e->profile), s, next) {
-                r = write_sample(e, s, thread_key);
+                r = write_sample(e, s);
                 if (r < 0)
                         return r;
         }
@@ -91,7 +105,7 @@ static int write_sample_type(Encoder *e, const char *type, const char *unit) {
 
         v.type = type_string;
         v.unit = unit_string;
-        return pprof_writer_message(&e->writer, FIELD_SAMPLE_TYPE, &v.base);
+        return pprof_writer_message(&e->writer, PPROF_FIELD_SAMPLE_TYPE, &v.base);
 }
 
 /* Times and the like of the whole profile. */
@@ -116,8 +130,9 @@ static int write_scalars(Encoder *e, const Task *t) {
         whole.default_sample_type = cpu;
         whole.time_nanos = (int64_t) (t->started.realtime_usec * NSEC_PER_USEC);
         if (t->ended.monotonic_usec > t->started.monotonic_usec)
-                whole.duration_nanos = (int64_t) ((t->ended.monotonic_usec - t->started.monotonic_usec) *
-                                                  NSEC_PER_USEC);
+                whole.duration_nanos =
+                                (int64_t) ((t->ended.monotonic_usec - t->started.monotonic_usec) *
+                                           NSEC_PER_USEC);
         whole.comment = e->comment_strings;
         whole.n_comment = e->n_comments;
 
@@ -150,4 +165,79 @@ static int _printf_(2, 3) add_comment(Encoder *e, const char *format, ...) {
 
         e->comment_strings[e->n_comments++] = string;
         return 0;
+}
+
+static int add_comments(Encoder *e, const Task *t) {
+        int r;
+
+        r = add_comment(e, "cprofd %s", CPROF_VERSION);
+        if (r >= 0)
+                r = add_comment(e, "task %s", t->id);
+        if (r >= 0)
+                r = add_comment(e, "unit %s", t->unit ? t->unit : "");
+
+        for (size_t i = 0; r >= 0 && i < t->n_causes && i < COMMENT_CAUSES_MAX; i++) {
+                const TaskCause *c = t->causes + i;
+
+                r = add_comment(e,
+                                "cause %s (policy %s)",
+                                c->rule ? c->rule : "",
+                                c->policy ? c->policy : "");
+        }
+
+        return r;
+}
+
+static int encode(Encoder *e, const Task *t, void **ret_data, size_t *ret_length) {
+        int r;
+
+        r = write_sample_type(e, "samples", "count");
+        if (r >= 0)
+                r = write_sample_type(e, "cpu", "nanoseconds");
+        if (r >= 0)
+                r = write_samples(e);
+        if (r >= 0)
+                r = add_comments(e, t);
+        if (r >= 0)
+                r = write_scalars(e, t); /* adds strings, as all before */
+        if (r >= 0)
+                r = pprof_tables_write(&e->tables, &e->writer);
+        if (r < 0)
+                return r;
+
+        return pprof_writer_finish(&e->writer, ret_data, ret_length);
+}
+
+static void encoder_done(Encoder *e) {
+        pprof_tables_done(&e->tables);
+        pprof_writer_done(&e->writer);
+        free(e->threads);
+        for (size_t i = 0; i < ELEMENTSOF(e->comments); i++)
+                free(e->comments[i]);
+}
+
+int pprof_encode(
+                const Task *t,
+                const Profile *profile,
+                const Symbols *symbols,
+                void **ret_data,
+                size_t *ret_length) {
+        _cleanup_(encoder_done) Encoder e = { .profile = profile };
+        int r;
+
+        assert(t);
+        assert(profile);
+        assert(symbols);
+        assert(ret_data);
+        assert(ret_length);
+
+        r = pprof_tables_init(&e.tables, profile, symbols);
+        if (r < 0)
+                return r;
+
+        r = pprof_writer_init(&e.writer);
+        if (r < 0)
+                return r;
+
+        return encode(&e, t, ret_data, ret_length);
 }
