@@ -2,6 +2,7 @@
 /* How tasks leave the store, and what becomes of those that a crash interrupted. */
 #include "store/store-index.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
