@@ -119,6 +119,7 @@ static int run(void) {
         (void) sigaddset(&mask, SIGHUP);
         (void) sigprocmask(SIG_BLOCK, &mask, NULL);
         (void) signal(SIGPIPE, SIG_IGN);
+        (void) signal(SIGCHLD, SIG_IGN); /* converters are reaped by the kernel */
 
         r = daemon_new(&arg_daemon, &d);
         if (r < 0) {

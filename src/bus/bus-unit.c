@@ -1,1 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Units, and what to think of the rules that watch them. */
+#include "bus/bus-private.h"
+
+#include <math.h>
+
+static const char *const status_names[_RULE_STATUS_MAX] = {
+        [RULE_STATUS_ARMED] = "armed",
+        [RULE_STATUS_DEGRADED] = "degraded",
+        [RULE_STATUS_IMPOSSIBLE] = "impossible",
+};
+
+const char *rule_status_to_string(RuleStatus s) {
+        return s < _RULE_STATUS_MAX ? status_names[s] : NULL;
+}
+
+RuleStatus
+bus_rule_status(Bus *b,
+                const Policy *policy,
+                const PolicyTrigger *trigger,
+                Subject subject,
+                const char **ret_reason) {
+        Probe *probe = b->context.probe;
+        const char *reason = NULL;
+
+        *ret_reason = "";
+
+        if (policy->kinds & (1U << PROFILE_KIND_ON_CPU) &&
+            probe_feature(probe, PROBE_FEATURE_ON_CPU, &reason) < 0) {
+                *ret_reason = reason ?: "on-cpu is not available";
+                return RULE_STATUS_IMPOSSIBLE;
+        }
+
+        if (trigger->metric == METRIC_SYSTEM_LOAD)
+                return RULE_STATUS_ARMED;
+
+        if (probe_feature(probe, PROBE_FEATURE_TASK_ITERATOR, &reason) < 0) {
+                *ret_reason = reason ?: "processes are read from /proc";
+                return RULE_STATUS_DEGRADED;
+        }
+
+        if (subject.unit && trigger->metric == METRIC_PROCESS_CPU && subject.unit->now.at_usec > 0 &&
+            !subject.unit->cpu_from_cgroup) {
+                *ret_reason = "no CPU accounting for this cgroup: summed over processes, short-lived ones are missed";
+                return RULE_STATUS_DEGRADED;
+        }
+
+        return RULE_STATUS_ARMED;
+}
+
+typedef struct UnitSummary {
+        Bus *bus;
+        uint32_t n_processes, n_rules;
+        double cpu_percent;
+        RuleStatus status;
+        const char *reason;
+} UnitSummary;
+
+static void add_rules(UnitSummary *s, const Watch *w) {
+        if (!w)
+                return;
+
+        for (size_t i = 0; i < w->n_policies; i++)
+                for (size_t j = 0; j < w->policies[i]->n_triggers; j++) {
+                        const char *reason;
+                        RuleStatus status;
+
+                        status =
+                                        bus_rule_status(s->bus,
+                                                        w->policies[i],
+                                                        w->policies[i]->triggers + j,
+                                                        w->subject,
+                                                        &reason);
+                        if (s->n_rules == 0 || status > s->status) {
+                                s->status = status;
+                                s->reason = reason;
+                        }
+                        s->n_rules++;
+                }
+}
+
+static void add_process(Process *p, void *userdata) {
+        UnitSummary *s = userdata;
+        double percent = process_cpu_percent(p);
+
+        s->n_processes++;
+        if (!isnan(percent))
+                s->cpu_percent = isnan(s->cpu_percent) ? percent : s->cpu_percent + percent;
+
+        add_rules(s, p->watch);
+}
+
+static int append_unit(sd_bus_message *reply, Bus *b, Unit *u) {
+        UnitSummary s = { .bus = b, .cpu_percent = NAN, .reason = "" };
+
+        unit_for_each_process(b->context.targets, u, add_process, &s);
+        add_rules(&s, u->watch);
+
+        return sd_bus_message_append(
+                        reply,
+                        CPROF_BUS_UNIT_SIGNATURE,
+                        u->name,
+                        u->description ?: "",
+                        u->active_state ?: "",
+                        s.n_processes,
+                        (uint32_t) unit_n_threads(b->context.targets, u),
+                        s.cpu_percent,
+                        s.n_rules,
+                        s.n_rules > 0 ? rule_status_to_string(s.status) : "",
+                        s.reason);
+}
+
+static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Bus *b = userdata;
+        Unit *u, *next;
+        int r;
+
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r < 0)
+                return r;
+
+        r = sd_bus_message_open_container(reply, 'a', CPROF_BUS_UNIT_SIGNATURE);
+        if (r < 0)
+                return r;
+
+        HASH_ITER(hh, target_set_units(b->context.targets), u, next) {
+                r = append_unit(reply, b, u);
+                if (r < 0)
+                        return r;
+        }
+
+        r = sd_bus_message_close_container(reply);
+        if (r < 0)
+                return r;
+
+        return sd_bus_send(NULL, reply, NULL);
+}
+
+const sd_bus_vtable bus_unit_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS(
+                        "ListUnits",
+                        SD_BUS_NO_ARGS,
+                        SD_BUS_RESULT("a" CPROF_BUS_UNIT_SIGNATURE, units),
+                        method_list_units,
+                        SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};

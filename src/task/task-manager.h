@@ -17,7 +17,8 @@ typedef struct TaskManagerConfig {
         unsigned oncpu_hz;
 } TaskManagerConfig;
 
-/* Told what happens; the daemon passes it on to symbol/, sinks and bus. */
+/* Told what happens; the daemon passes it on to symbol/, sinks and bus. Neither may start or end a task
+ * itself. A task that could not start is only told to ended(). */
 typedef struct TaskEvents {
         void (*started)(Task *t, void *userdata);
         /* Over: the task was taken off the manager and is now owned by the callee, with its profile. */
@@ -70,9 +71,12 @@ void task_manager_process_changed(TaskManager *m, Process *p);
  * when done. At most a bounded number per call is prepared. */
 void task_manager_prepare(TaskManager *m, Process *p);
 void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec);
+bool task_manager_has_pending_preparation(const TaskManager *m);
 
+/* Whether one of that kind runs for the subject or for a unit that it belongs to. */
 bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind);
 unsigned task_manager_n_running(const TaskManager *m);
+unsigned task_manager_n_processes(const TaskManager *m); /* whose mappings are held or soon will be */
 Task *task_manager_find(TaskManager *m, const char *id);
 /* Iteration over running tasks: pass NULL to begin. */
 Task *task_manager_next(TaskManager *m, Task *previous);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "bus/bus-names.h"
+#include "bus/bus.h"
+
+/* Private to bus/: one vtable per noun, all of the one interface on the one object. */
+struct Bus {
+        sd_bus *sd_bus; /* referenced */
+        BusContext context;
+        sd_bus_slot *slots[6];
+        size_t n_slots;
+};
+
+extern const sd_bus_vtable bus_manager_vtable[];
+extern const sd_bus_vtable bus_policy_vtable[];
+extern const sd_bus_vtable bus_profile_vtable[];
+extern const sd_bus_vtable bus_task_vtable[];
+extern const sd_bus_vtable bus_unit_vtable[];
+extern const sd_bus_vtable bus_window_vtable[];
+
+/* The unit called @name (".service" may be left out), or an error set that names the nearest one. */
+int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error);
+
+/* The full ID of a task from a unique part of it or "latest", or an error set. */
+int bus_resolve_task(Bus *b, const char *text, char id[static TASK_ID_MAX], sd_bus_error *error);
+
+typedef enum RuleStatus {
+        RULE_STATUS_ARMED,
+        RULE_STATUS_DEGRADED,   /* works, but not as well as it should */
+        RULE_STATUS_IMPOSSIBLE, /* will never record anything on this host */
+        _RULE_STATUS_MAX,
+} RuleStatus;
+const char *rule_status_to_string(RuleStatus s);
+
+/* What to think of one rule of @policy for @subject. *ret_reason is borrowed from the probe or static; ""
+ * when armed. */
+RuleStatus
+bus_rule_status(Bus *b,
+                const Policy *policy,
+                const PolicyTrigger *trigger,
+                Subject subject,
+                const char **ret_reason);
