@@ -8,7 +8,8 @@
 
 #define JOURNAL_FIELDS_MAX 32U
 
-/* A structured entry built field by field; the first failure sticks and is returned by journal_entry_send(). */
+/* A structured entry built field by field; the first failure sticks and is returned by journal_entry_send().
+ */
 typedef struct JournalEntry {
         struct iovec fields[JOURNAL_FIELDS_MAX];
         size_t n_fields;

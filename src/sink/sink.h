@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "basic/ratelimit.h"
 #include "store/store.h"
 
 /* Where results go. One failing sink never touches another. */
@@ -21,6 +22,7 @@ typedef struct Sinks {
                 const SinkOps *ops;
                 void *self;
                 uint64_t n_failed;
+                RateLimit log_limit; /* of the messages about those */
         } items[SINKS_MAX];
         size_t n;
 } Sinks;

@@ -5,24 +5,30 @@
 #include "basic/hash.h"
 #include "target/module.h"
 
-/* Aggregated stacks of one task. A frame names code by module and offset and so stays true after exec, dlclose, exit. */
+/* Aggregated stacks of one task. A frame names code by module and offset and so stays true after exec,
+ * dlclose, exit. */
 typedef struct Profile Profile;
 
 /* Module index within the profile (high 16 bits) and the low 48 bits of the offset or address. */
 typedef uint64_t Frame;
-#define FRAME(module_index, offset) (((uint64_t) (module_index) << 48) | ((offset) & UINT64_C(0xffffffffffff)))
+#define FRAME_OFFSET_BITS 48
+#define FRAME_OFFSET_MASK ((UINT64_C(1) << FRAME_OFFSET_BITS) - 1)
+#define FRAME(module_index, offset) \
+        (((uint64_t) (module_index) << FRAME_OFFSET_BITS) | ((uint64_t) (offset) &FRAME_OFFSET_MASK))
 static inline unsigned frame_module(Frame f) {
-        return (unsigned) (f >> 48);
+        return (unsigned) (f >> FRAME_OFFSET_BITS);
 }
 static inline uint64_t frame_offset(Frame f) { /* of a kernel module: sign-extended from bit 47 */
-        return f & UINT64_C(0xffffffffffff);
+        return f & FRAME_OFFSET_MASK;
 }
 
 #define PROFILE_MODULE_KERNEL 0U  /* always there */
 #define PROFILE_MODULE_UNKNOWN 1U /* no mapping held the address, or too many modules; offset = address */
 #define PROFILE_MODULES_MAX 65535U
 #define PROFILE_STACKS_MAX 200000U /* unique ones; samples beyond are counted in n_over_cap */
-#define PROFILE_FRAMES_MAX 256U
+#define PROFILE_FRAMES_MAX 256U    /* per stack; more are over the cap as well */
+#define PROFILE_THREADS_MAX 16384U /* names; samples of further ones go to PROFILE_THREAD_OTHER */
+#define PROFILE_THREAD_OTHER "(others)"
 
 /* One unique stack. @frames are innermost first; the first @n_kernel are the kernel's. */
 typedef struct ProfileStack {
@@ -41,22 +47,22 @@ DEFINE_CLEANUP(Profile *, profile_free)
 
 uint64_t profile_period_nsec(const Profile *p);
 
-/* Index of @m in this profile, taking a reference the first time; PROFILE_MODULE_UNKNOWN when there is no room. */
+/* Index of @m in this profile, taking a reference the first time; PROFILE_MODULE_UNKNOWN when there is no
+ * room. */
 unsigned profile_module_index(Profile *p, Module *m);
 Module *profile_module(const Profile *p, unsigned index); /* borrowed; NULL for PROFILE_MODULE_UNKNOWN */
 unsigned profile_n_modules(const Profile *p);
 
-/* Adds @n samples of a stack. @thread_name need not be valid UTF-8 nor terminated (CPROF_COMM_LEN at most). Returns 1 if
- * the stack is new, 0 if known, -E2BIG over the cap (counted), -ENOMEM (counted as well). */
-int profile_add(
-                Profile *p,
+/* Adds @n samples of a stack. @thread_name need not be valid UTF-8 nor terminated (CPROF_COMM_LEN at most).
+ * Returns 1 if the stack is new, 0 if known, -E2BIG over the cap (counted), -ENOMEM (counted as well). */
+int profile_add(Profile *p,
                 const char *thread_name,
                 const Frame *frames,
                 unsigned n_frames,
                 unsigned n_kernel,
                 uint64_t n);
 
-ProfileStack *profile_stacks(const Profile *p); /* HASH_ITER(hh, …) */
+ProfileStack *profile_stacks(const Profile *p);                    /* HASH_ITER(hh, …) */
 const char *profile_thread_name(const Profile *p, uint32_t index); /* valid UTF-8 */
 uint32_t profile_n_threads(const Profile *p);
 uint64_t profile_n_samples(const Profile *p);

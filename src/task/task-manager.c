@@ -1,1 +1,379 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Begin and end of tasks. */
+#include "task/task-manager.h"
+
+#include "host/clock.h"
+#include "task/task-manager-private.h"
+
+#include <sys/random.h>
+#include <utlist.h>
+
+/* Odd, so that all 65536 numbers come up before one repeats: IDs differ within a second. */
+#define ID_STEP 40503U
+
+int task_manager_new(
+                const Host *host,
+                Probe *probe,
+                TargetSet *targets,
+                ModuleTable *modules,
+                const TaskManagerConfig *config,
+                const TaskEvents *events,
+                TaskManager **ret_manager) {
+        _cleanup_(task_manager_freep) TaskManager *m = NULL;
+        int r;
+
+        assert(config);
+        assert(config->oncpu_hz > 0);
+        assert(events);
+        assert(ret_manager);
+
+        m = calloc(1, sizeof(*m));
+        if (!m)
+                return -ENOMEM;
+
+        m->probe = probe;
+        m->targets = targets;
+        m->modules = modules;
+        m->config = *config;
+        m->events = *events;
+        if (getrandom(&m->id_next, sizeof(m->id_next), GRND_NONBLOCK) != (ssize_t) sizeof(m->id_next))
+                m->id_next = 0;
+
+        r = process_cache_new(host, modules, &m->cache);
+        if (r < 0)
+                return r;
+
+        *ret_manager = TAKE_PTR(m);
+        return 0;
+}
+
+TaskManager *task_manager_free(TaskManager *m) {
+        if (!m)
+                return NULL;
+
+        while (m->running)
+                task_manager_end(
+                                m,
+                                m->running,
+                                TASK_STATE_FAILED,
+                                "cprofd was stopped",
+                                clock_monotonic_usec());
+
+        process_cache_free(m->cache);
+        free(m);
+        return NULL;
+}
+
+static TaskInstant instant_at(usec_t monotonic_usec) {
+        return (TaskInstant){ monotonic_usec, clock_monotonic_to_realtime(monotonic_usec) };
+}
+
+/* Hands over a task that is over. */
+static void hand_over(TaskManager *m, Task *t) {
+        if (m->events.ended)
+                m->events.ended(t, m->events.userdata);
+        else
+                task_free(t);
+}
+
+void task_manager_end(
+                TaskManager *m, RunningTask *rt, TaskState state, const char *reason, usec_t now_usec) {
+        Task *t = rt->task;
+
+        task_manager_drain(m, now_usec); /* what was sampled up to now */
+        oncpu_task_update(&rt->oncpu);
+        oncpu_task_done(&rt->oncpu);
+
+        /* @now_usec is when the tick was due; the last sample can be a little younger. */
+        (void) task_set_state(t, state, reason, instant_at(MAX_OF(now_usec, t->last_sample.monotonic_usec)));
+
+        DL_DELETE(m->running, rt);
+        m->n_running--;
+        free(rt);
+
+        hand_over(m, t);
+}
+
+static int copy_text(const char *text, char **ret_copy) {
+        char *copy;
+
+        if (!text)
+                return 0;
+
+        copy = strdup(text);
+        if (!copy)
+                return -ENOMEM;
+
+        *ret_copy = copy;
+        return 0;
+}
+
+/* A pending task for @request, whose causes it takes over in any case. */
+static int task_from_request(TaskManager *m, TaskRequest *request, usec_t now_usec, Task **ret_task) {
+        _cleanup_(task_freep) Task *t = NULL;
+        const Process *p = request->subject.process;
+        const Unit *u = p ? p->unit : request->subject.unit;
+        int r;
+
+        r = task_new(request->kind, clock_monotonic_to_realtime(now_usec), m->id_next, &t);
+        if (r < 0) {
+                task_causes_free(TAKE_PTR(request->causes), request->n_causes);
+                return r;
+        }
+
+        m->id_next = (uint16_t) (m->id_next + ID_STEP);
+
+        t->causes = TAKE_PTR(request->causes);
+        t->n_causes = request->n_causes;
+        t->duration_usec = request->duration_usec;
+        t->silence_usec = request->silence_usec;
+        t->slot_end = request->slot_end;
+        t->decided = request->decided;
+        if (p)
+                t->key = p->key;
+
+        r = copy_text(u->name, &t->unit);
+        if (r >= 0)
+                r = copy_text(u->invocation_id, &t->invocation_id);
+        if (r >= 0)
+                r = copy_text(p ? (p->name ?: p->comm) : "", &t->process);
+        if (r >= 0)
+                r = copy_text(p ? p->exe : NULL, &t->exe);
+        if (r < 0)
+                return r;
+
+        *ret_task = TAKE_PTR(t);
+        return 0;
+}
+
+static RunningTask *find_running_id(const TaskManager *m, const char *id) {
+        RunningTask *rt;
+
+        DL_FOREACH(m->running, rt)
+        if (strcmp(rt->task->id, id) == 0)
+                return rt;
+
+        return NULL;
+}
+
+static bool task_is_for(const Task *t, Subject s) {
+        if (s.process)
+                return t->key.pid == s.process->key.pid && t->key.start_ticks == s.process->key.start_ticks;
+
+        return t->key.pid == 0 && strcmp(t->unit, s.unit->name) == 0;
+}
+
+/* Whether @t is for a unit that the subject belongs to. */
+static bool task_covers(TaskManager *m, const Task *t, Subject s) {
+        const Unit *u = t->key.pid == 0 ? target_set_find_unit(m->targets, t->unit) : NULL;
+
+        if (!u)
+                return false;
+        if (s.process)
+                return process_in_unit(s.process, u);
+
+        for (const Unit *above = s.unit->slice; above; above = above->slice)
+                if (above == u)
+                        return true;
+
+        return false;
+}
+
+/* Why no process is sampled. */
+static int explain_none(TaskManager *m, int error, char *ret_reason, size_t size) {
+        unsigned n = 0;
+        RunningTask *rt;
+
+        if (error >= 0) {
+                (void) snprintf(ret_reason, size, "the unit has no processes");
+                return -ESRCH;
+        }
+
+        DL_FOREACH(m->running, rt)
+        n += rt->oncpu.n_processes;
+
+        errno = -error;
+        if (error == -ENOSPC)
+                (void) snprintf(ret_reason, size, "no more processes can be sampled, %u are already", n);
+        else
+                (void) snprintf(ret_reason, size, "no process could be sampled: %m");
+
+        return error;
+}
+
+/* Begins to sample the subject's processes. */
+static int sample_subject(TaskManager *m, RunningTask *rt, Subject s, char *reterr_reason, size_t size) {
+        SampledProcess *p;
+        int r;
+
+        if (!s.process) {
+                r = task_manager_update_members(m, rt, s.unit);
+                return rt->oncpu.n_processes > 0 ? 0 : explain_none(m, r, reterr_reason, size);
+        }
+
+        r = task_manager_add_process(m, rt, s.process->key, &p);
+        if (r < 0)
+                return explain_none(m, r, reterr_reason, size);
+
+        if (process_cache_read(m->cache, p->entry) == -ESRCH) {
+                (void) snprintf(reterr_reason, size, "the process is gone");
+                return -ESRCH;
+        }
+
+        return 0;
+}
+
+static int probe_make_ready(TaskManager *m, char *reterr_reason, size_t size) {
+        const char *why = NULL;
+        int r;
+
+        r = probe_feature(m->probe, PROBE_FEATURE_ON_CPU, &why);
+        if (r < 0) {
+                (void) snprintf(reterr_reason, size, "on-cpu is not available: %s", why ?: strerror(-r));
+                return r;
+        }
+
+        r = probe_oncpu_arm(m->probe);
+        if (r < 0)
+                (void) snprintf(reterr_reason, size, "the sampler could not be loaded: %s", strerror(-r));
+
+        return r;
+}
+
+/* Everything between the decision and the first sample. */
+static int running_task_start(
+                TaskManager *m,
+                RunningTask *rt,
+                const TaskRequest *request,
+                char *reterr_reason,
+                size_t size) {
+        int r;
+
+        r = probe_make_ready(m, reterr_reason, size);
+        if (r < 0)
+                return r;
+
+        r = profile_new(m->modules, NSEC_PER_SEC / m->config.oncpu_hz, &rt->task->profile);
+        if (r < 0) {
+                (void) snprintf(reterr_reason, size, "out of memory");
+                return r;
+        }
+
+        oncpu_task_init(&rt->oncpu, rt->task, m->probe, m->cache);
+        r = sample_subject(m, rt, request->subject, reterr_reason, size);
+        if (r < 0)
+                oncpu_task_done(&rt->oncpu);
+
+        return r;
+}
+
+/* -EEXIST or -EBUSY as task_manager_start() has it. */
+static int may_start(TaskManager *m, const TaskRequest *request) {
+        RunningTask *rt;
+
+        DL_FOREACH(m->running, rt)
+        if (rt->task->kind == request->kind && task_is_for(rt->task, request->subject))
+                return -EEXIST;
+
+        return m->n_running >= m->config.running_max ? -EBUSY : 0;
+}
+
+int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Task **ret_task) {
+        _cleanup_(task_freep) Task *t = NULL;
+        _cleanup_(freep) RunningTask *rt = NULL;
+        char reason[256] = "unknown";
+        int r;
+
+        assert(m);
+        assert(request);
+        assert(!request->subject.process != !request->subject.unit);
+        assert(ret_task);
+
+        *ret_task = NULL;
+
+        r = may_start(m, request);
+        if (r < 0) {
+                task_causes_free(TAKE_PTR(request->causes), request->n_causes);
+                return r;
+        }
+
+        r = task_from_request(m, request, now_usec, &t);
+        if (r < 0)
+                return r;
+
+        rt = calloc(1, sizeof(*rt));
+        if (!rt)
+                return -ENOMEM;
+
+        rt->task = t;
+        rt->deadline_usec = now_usec + MIN_OF(t->duration_usec, USEC_INFINITY - now_usec);
+
+        r = running_task_start(m, rt, request, reason, sizeof(reason));
+        if (r < 0) {
+                (void) task_set_state(t, TASK_STATE_FAILED, reason, instant_at(now_usec));
+                hand_over(m, TAKE_PTR(t));
+                return r;
+        }
+
+        (void) task_set_state(t, TASK_STATE_RUNNING, NULL, instant_at(now_usec));
+        DL_APPEND(m->running, rt);
+        m->n_running++;
+        TAKE_PTR(rt);
+
+        *ret_task = TAKE_PTR(t);
+        if (m->events.started)
+                m->events.started(*ret_task, m->events.userdata);
+
+        return 0;
+}
+
+int task_manager_stop(TaskManager *m, const char *id, const char *reason, usec_t now_usec) {
+        RunningTask *rt;
+
+        assert(m);
+        assert(id);
+
+        rt = find_running_id(m, id);
+        if (!rt)
+                return -ESRCH;
+
+        task_manager_end(m, rt, TASK_STATE_STOPPED, reason ?: "stopped on request", now_usec);
+        return 0;
+}
+
+bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind) {
+        RunningTask *rt;
+
+        assert(m);
+
+        DL_FOREACH(m->running, rt)
+        if (rt->task->kind == kind && (task_is_for(rt->task, subject) || task_covers(m, rt->task, subject)))
+                return true;
+
+        return false;
+}
+
+unsigned task_manager_n_running(const TaskManager *m) {
+        return m->n_running;
+}
+
+unsigned task_manager_n_processes(const TaskManager *m) {
+        return process_cache_size(m->cache);
+}
+
+Task *task_manager_find(TaskManager *m, const char *id) {
+        RunningTask *rt = find_running_id(m, id);
+
+        return rt ? rt->task : NULL;
+}
+
+Task *task_manager_next(TaskManager *m, Task *previous) {
+        RunningTask *rt = m->running;
+
+        if (previous) {
+                rt = find_running_id(m, previous->id);
+                rt = rt ? rt->next : NULL;
+        }
+
+        return rt ? rt->task : NULL;
+}

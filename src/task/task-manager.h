@@ -2,11 +2,12 @@
 #pragma once
 
 #include "monitor/monitor.h"
-#include "task/task.h"
 #include "target/process-maps.h"
+#include "task/task.h"
 #include "trigger/trigger.h"
 
-/* Runs tasks: starts and ends them, drains the probe, turns samples into profiles. One task per (target, kind). */
+/* Runs tasks: starts and ends them, drains the probe, turns samples into profiles. One task per (target,
+ * kind). */
 typedef struct TaskManager TaskManager;
 
 #define TASKS_RUNNING_MAX_DEFAULT 16U
@@ -16,7 +17,8 @@ typedef struct TaskManagerConfig {
         unsigned oncpu_hz;
 } TaskManagerConfig;
 
-/* Told what happens; the daemon passes it on to symbol/, sinks and bus. */
+/* Told what happens; the daemon passes it on to symbol/, sinks and bus. Neither may start or end a task
+ * itself. A task that could not start is only told to ended(). */
 typedef struct TaskEvents {
         void (*started)(Task *t, void *userdata);
         /* Over: the task was taken off the manager and is now owned by the callee, with its profile. */
@@ -46,8 +48,9 @@ typedef struct TaskRequest {
         TaskInstant slot_end, decided;
 } TaskRequest;
 
-/* Starts at once. 0: *ret_task runs (borrowed). -EEXIST: one of that kind runs for the target. -EBUSY: running_max.
- * Any other error: a task with state failed and the reason was handed to events->ended; *ret_task is NULL. */
+/* Starts at once. 0: *ret_task runs (borrowed). -EEXIST: one of that kind runs for the target. -EBUSY:
+ * running_max. Any other error: a task with state failed and the reason was handed to events->ended;
+ * *ret_task is NULL. */
 int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Task **ret_task);
 
 /* -ESRCH for no such running task. */
@@ -56,21 +59,24 @@ int task_manager_stop(TaskManager *m, const char *id, const char *reason, usec_t
 /* Reads the ring and aggregates: about four times a second while tasks run. */
 void task_manager_drain(TaskManager *m, usec_t now_usec);
 
-/* Once per tick after the target set: ends tasks that reached their duration or lost their last process, adds new
- * processes of unit tasks to the sampler. */
+/* Once per tick after the target set: ends tasks that reached their duration or lost their last process,
+ * adds new processes of unit tasks to the sampler. */
 void task_manager_tick(TaskManager *m, usec_t now_usec);
 
 /* Wired to TargetEvents: a process went away, or ran exec (its mappings are read again). */
 void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec);
 void task_manager_process_changed(TaskManager *m, Process *p);
 
-/* Opens the modules of a process that a policy watches, so that its files are held before a trigger; cheap when done. At
- * most a bounded number per call is prepared. */
+/* Opens the modules of a process that a policy watches, so that its files are held before a trigger; cheap
+ * when done. At most a bounded number per call is prepared. */
 void task_manager_prepare(TaskManager *m, Process *p);
 void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec);
+bool task_manager_has_pending_preparation(const TaskManager *m);
 
+/* Whether one of that kind runs for the subject or for a unit that it belongs to. */
 bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind);
 unsigned task_manager_n_running(const TaskManager *m);
+unsigned task_manager_n_processes(const TaskManager *m); /* whose mappings are held or soon will be */
 Task *task_manager_find(TaskManager *m, const char *id);
 /* Iteration over running tasks: pass NULL to begin. */
 Task *task_manager_next(TaskManager *m, Task *previous);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "sink/journal-entry.h"
+#include "task/task.h"
+
+/* The entries without sending them. Each fills the zero-initialised @e; its error sticks in there. */
+void journal_entry_for_start(JournalEntry *e, const Task *t);
+void journal_entry_for_end(JournalEntry *e, const Task *t);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task/process-cache.h"
+
+#include <utlist.h>
+
+struct ProcessCache {
+        const Host *host;      /* borrowed, outlives us */
+        ModuleTable *modules;  /* borrowed, outlives us */
+        ProcessEntry *entries; /* by PID */
+        ProcessEntry *queue;
+};
+
+int process_cache_new(const Host *host, ModuleTable *modules, ProcessCache **ret_cache) {
+        ProcessCache *c;
+
+        assert(host);
+        assert(modules);
+        assert(ret_cache);
+
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return -ENOMEM;
+
+        *c = (ProcessCache){ .host = host, .modules = modules };
+
+        *ret_cache = c;
+        return 0;
+}
+
+static void process_cache_dequeue(ProcessCache *c, ProcessEntry *e) {
+        if (!e->queued)
+                return;
+
+        DL_DELETE2(c->queue, e, queue_prev, queue_next);
+        e->queued = false;
+}
+
+static void process_cache_drop(ProcessCache *c, ProcessEntry *e) {
+        process_cache_dequeue(c, e);
+        HASH_DEL(c->entries, e);
+        process_maps_free(e->maps);
+        free(e);
+}
+
+ProcessCache *process_cache_free(ProcessCache *c) {
+        ProcessEntry *e, *next;
+
+        if (!c)
+                return NULL;
+
+        HASH_ITER(hh, c->entries, e, next) {
+                assert(e->n_users == 0);
+                process_cache_drop(c, e);
+        }
+
+        free(c);
+        return NULL;
+}
+
+ProcessEntry *process_cache_find(ProcessCache *c, pid_t pid) {
+        ProcessEntry *e;
+
+        HASH_FIND(hh, c->entries, &pid, sizeof(pid), e);
+        return e;
+}
+
+int process_cache_get(ProcessCache *c, ProcessKey key, ProcessEntry **ret_entry) {
+        ProcessEntry *e;
+
+        e = process_cache_find(c, key.pid);
+        if (e) {
+                if (e->key.start_ticks != key.start_ticks)
+                        return -EEXIST;
+
+                *ret_entry = e;
+                return 0;
+        }
+
+        if (HASH_COUNT(c->entries) >= PROCESS_CACHE_MAX)
+                return -EUSERS;
+
+        e = calloc(1, sizeof(*e));
+        if (!e)
+                return -ENOMEM;
+
+        e->key = key;
+        e->pause_usec = PROCESS_REFRESH_USEC;
+        HASH_ADD(hh, c->entries, key.pid, sizeof(key.pid), e);
+        if (!HASH_ADDED(e)) {
+                free(e);
+                return -ENOMEM;
+        }
+
+        *ret_entry = e;
+        return 0;
+}
+
+void process_cache_put(ProcessCache *c, ProcessEntry *e) {
+        if (e->n_users == 0 && !e->wanted)
+                process_cache_drop(c, e);
+}
+
+void process_cache_enqueue(ProcessCache *c, ProcessEntry *e) {
+        if (e->queued || (e->maps && !e->stale) || e->maps_error < 0)
+                return;
+
+        DL_APPEND2(c->queue, e, queue_prev, queue_next);
+        e->queued = true;
+}
+
+ProcessEntry *process_cache_next_queued(ProcessCache *c) {
+        ProcessEntry *e = c->queue;
+
+        if (e)
+                process_cache_dequeue(c, e);
+
+        return e;
+}
+
+bool process_cache_has_queued(const ProcessCache *c) {
+        return c->queue != NULL;
+}
+
+int process_cache_read(ProcessCache *c, ProcessEntry *e) {
+        int r;
+
+        process_cache_dequeue(c, e);
+
+        if (e->maps && !e->stale)
+                return 0;
+        if (!e->maps && e->maps_error < 0)
+                return e->maps_error;
+
+        e->stale = false;
+        r = e->maps ? process_maps_refresh(e->maps)
+                    : process_maps_new(c->host, c->modules, e->key, &e->maps);
+        if (r < 0 && !e->maps)
+                e->maps_error = r;
+
+        return r;
+}
+
+void process_cache_invalidate(ProcessEntry *e) {
+        e->stale = true;
+        e->maps_error = 0; /* another program may be readable */
+        e->pause_usec = PROCESS_REFRESH_USEC;
+        e->refreshed_usec = 0;
+}
+
+/* Whether the mappings may be read again for this miss. */
+static bool refresh_is_due(const ProcessEntry *e, const FrameQuery *q) {
+        usec_t pause = q->innermost ? PROCESS_REFRESH_USEC : e->pause_usec;
+
+        if (e->refreshed_usec == 0)
+                return true;
+
+        return e->refresh_round != q->round && q->now_usec >= e->refreshed_usec + pause;
+}
+
+int process_cache_resolve(
+                ProcessCache *c,
+                ProcessEntry *e,
+                const FrameQuery *q,
+                Module **ret_module,
+                uint64_t *ret_offset) {
+        int r;
+
+        r = process_cache_read(c, e);
+        if (!e->maps)
+                return -ENOENT;
+
+        r = process_maps_find(e->maps, q->address, ret_module, ret_offset);
+        if (r != -ENOENT || !refresh_is_due(e, q))
+                return r;
+
+        e->refresh_round = q->round;
+        e->refreshed_usec = q->now_usec;
+
+        r = process_maps_refresh(e->maps);
+        if (r >= 0)
+                r = process_maps_find(e->maps, q->address, ret_module, ret_offset);
+        if (r >= 0)
+                e->pause_usec = PROCESS_REFRESH_USEC;
+        else
+                e->pause_usec = MIN_OF(2 * e->pause_usec, PROCESS_REFRESH_MAX_USEC);
+
+        return r < 0 ? -ENOENT : 0;
+}
+
+unsigned process_cache_size(const ProcessCache *c) {
+        return HASH_COUNT(c->entries);
+}

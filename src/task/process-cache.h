@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "target/process-maps.h"
+
+/* The mappings of processes that are sampled or may soon be: one ProcessMaps per process, whoever uses it.
+ */
+typedef struct ProcessCache ProcessCache;
+
+#define PROCESS_CACHE_MAX 65536U /* as many as a target set holds */
+
+/* A miss makes us read the mappings again, but not more often than this. */
+#define PROCESS_REFRESH_USEC (100 * USEC_PER_MSEC)
+/* When reading them again explains nothing (frame pointers that point nowhere), the pause doubles up to
+ * this; the innermost frame is no guess and does not wait that long. */
+#define PROCESS_REFRESH_MAX_USEC (5 * USEC_PER_SEC)
+
+typedef struct ProcessEntry {
+        ProcessKey key;
+        ProcessMaps *maps; /* NULL: not read yet */
+        int maps_error;    /* -errno of that, 0 = not tried */
+
+        unsigned n_users; /* tasks that sample it */
+        void *users;      /* their list, kept by the user */
+        bool wanted;      /* held because a policy watches it */
+        bool stale;       /* ran exec: read again before the next use */
+
+        uint64_t refresh_round; /* the drain that read it last */
+        usec_t refreshed_usec, pause_usec;
+
+        struct ProcessEntry *queue_prev, *queue_next; /* waits to be read (utlist DL) */
+        bool queued;
+        UT_hash_handle hh; /* by PID */
+} ProcessEntry;
+
+/* Both are borrowed and outlive it. */
+int process_cache_new(const Host *host, ModuleTable *modules, ProcessCache **ret_cache);
+ProcessCache *process_cache_free(ProcessCache *c); /* nothing may be in use */
+DEFINE_CLEANUP(ProcessCache *, process_cache_free)
+
+ProcessEntry *process_cache_find(ProcessCache *c, pid_t pid); /* whatever process has that PID */
+
+/* The entry of @key, made if missing. -EEXIST: another process's entry has the PID (forget it first);
+ * -EUSERS, -ENOMEM. */
+int process_cache_get(ProcessCache *c, ProcessKey key, ProcessEntry **ret_entry);
+
+/* Frees it if nobody uses or wants it. */
+void process_cache_put(ProcessCache *c, ProcessEntry *e);
+
+/* Puts it in the queue of those to be read, if it has not been read. */
+void process_cache_enqueue(ProcessCache *c, ProcessEntry *e);
+ProcessEntry *process_cache_next_queued(ProcessCache *c); /* taken off the queue; NULL: empty */
+bool process_cache_has_queued(const ProcessCache *c);
+
+/* Reads the mappings if that was not done. -ESRCH: the process is gone; other errors leave its frames
+ * unknown. */
+int process_cache_read(ProcessCache *c, ProcessEntry *e);
+
+/* What was mapped may be another program now. */
+void process_cache_invalidate(ProcessEntry *e);
+
+typedef struct FrameQuery {
+        uint64_t address;
+        bool innermost;
+        uint64_t round; /* number of the drain; mappings are read again at most once in each */
+        usec_t now_usec;
+} FrameQuery;
+
+/* The module (borrowed) and the offset in it. -ENOENT: in no mapping, even after reading them again where
+ * due. */
+int process_cache_resolve(
+                ProcessCache *c,
+                ProcessEntry *e,
+                const FrameQuery *q,
+                Module **ret_module,
+                uint64_t *ret_offset);
+
+unsigned process_cache_size(const ProcessCache *c);

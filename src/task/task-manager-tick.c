@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the task manager does again and again: samples, seconds, processes that come, change and go. */
+#include "host/clock.h"
+#include "task/task-manager-private.h"
+
+#include <utlist.h>
+
+static void on_sample(const struct cprof_sample *sample, void *userdata) {
+        TaskManager *m = userdata;
+
+        oncpu_take_sample(m->cache, sample, m->n_drains, m->now_usec);
+}
+
+void task_manager_drain(TaskManager *m, usec_t now_usec) {
+        assert(m);
+
+        m->now_usec = now_usec;
+        if (!m->running)
+                return;
+
+        m->n_drains++;
+        (void) probe_oncpu_drain(m->probe, on_sample, m);
+}
+
+/* The entry of exactly this process. */
+static ProcessEntry *find_entry(TaskManager *m, ProcessKey key) {
+        ProcessEntry *e = process_cache_find(m->cache, key.pid);
+
+        return e && e->key.start_ticks == key.start_ticks ? e : NULL;
+}
+
+/* What is left of an earlier process with that PID goes. */
+static void forget_predecessor(TaskManager *m, ProcessKey key) {
+        ProcessEntry *e = process_cache_find(m->cache, key.pid);
+
+        if (e && e->key.start_ticks != key.start_ticks)
+                oncpu_forget_process(m->cache, e);
+}
+
+int task_manager_add_process(TaskManager *m, RunningTask *rt, ProcessKey key, SampledProcess **ret_process) {
+        forget_predecessor(m, key);
+
+        return oncpu_task_add(&rt->oncpu, key, ret_process);
+}
+
+typedef struct MemberUpdate {
+        TaskManager *manager;
+        RunningTask *task;
+        unsigned n_read;   /* mappings read so far */
+        unsigned n_missed; /* members that could not be sampled */
+        int error;
+} MemberUpdate;
+
+static void on_member(Process *p, void *userdata) {
+        MemberUpdate *u = userdata;
+        SampledProcess *sampled;
+        int r;
+
+        r = task_manager_add_process(u->manager, u->task, p->key, &sampled);
+        if (r < 0) {
+                u->n_missed++;
+                u->error = r;
+                return;
+        }
+
+        sampled->pass = u->task->pass;
+        if (r == 0)
+                return;
+
+        /* At once where possible: it may live for milliseconds only. */
+        if (u->n_read++ < READ_AT_ONCE_MAX)
+                (void) process_cache_read(u->manager->cache, sampled->entry);
+        else
+                process_cache_enqueue(u->manager->cache, sampled->entry);
+}
+
+int task_manager_update_members(TaskManager *m, RunningTask *rt, Unit *u) {
+        MemberUpdate update = { .manager = m, .task = rt };
+        TaskLosses *losses = &rt->task->losses;
+        SampledProcess *p, *next;
+
+        rt->pass++;
+        if (u)
+                unit_for_each_process(m->targets, u, on_member, &update);
+
+        DL_FOREACH_SAFE(rt->oncpu.processes, p, next)
+        if (p->pass != rt->pass)
+                oncpu_task_remove(&rt->oncpu, p);
+
+        losses->n_processes_missed = MAX_OF(losses->n_processes_missed, (uint64_t) update.n_missed);
+        return update.error;
+}
+
+static bool process_is_alive(TaskManager *m, RunningTask *rt) {
+        Process *p = target_set_find_process(m->targets, rt->task->key.pid);
+
+        return rt->oncpu.n_processes > 0 && p && p->key.start_ticks == rt->task->key.start_ticks;
+}
+
+/* Whether the unit has, or had until a moment ago, something to sample. */
+static bool unit_is_alive(TaskManager *m, RunningTask *rt, usec_t now_usec) {
+        (void) task_manager_update_members(m, rt, target_set_find_unit(m->targets, rt->task->unit));
+
+        if (rt->oncpu.n_processes > 0) {
+                rt->empty_since_usec = 0;
+                return true;
+        }
+
+        if (rt->empty_since_usec == 0)
+                rt->empty_since_usec = now_usec;
+
+        return now_usec - rt->empty_since_usec < UNIT_EMPTY_USEC_MAX;
+}
+
+static void running_task_tick(TaskManager *m, RunningTask *rt, usec_t now_usec) {
+        const char *reason = NULL;
+
+        if (now_usec >= rt->deadline_usec)
+                reason = "duration reached";
+        else if (rt->task->key.pid > 0)
+                reason = process_is_alive(m, rt) ? NULL : "process exited";
+        else
+                reason = unit_is_alive(m, rt, now_usec) ? NULL : "unit has no processes left";
+
+        if (reason)
+                task_manager_end(m, rt, TASK_STATE_FINISHED, reason, now_usec);
+        else
+                oncpu_task_update(&rt->oncpu);
+}
+
+void task_manager_tick(TaskManager *m, usec_t now_usec) {
+        RunningTask *rt, *next;
+
+        assert(m);
+
+        task_manager_drain(m, now_usec);
+
+        DL_FOREACH_SAFE(m->running, rt, next)
+        running_task_tick(m, rt, now_usec);
+}
+
+void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec) {
+        ProcessEntry *e;
+
+        assert(m);
+        assert(p);
+
+        e = find_entry(m, p->key);
+        if (!e)
+                return;
+
+        if (e->n_users > 0) /* its last samples wait in the ring */
+                task_manager_drain(m, now_usec);
+
+        oncpu_forget_process(m->cache, e);
+}
+
+void task_manager_process_changed(TaskManager *m, Process *p) {
+        ProcessEntry *e;
+
+        assert(m);
+        assert(p);
+
+        e = find_entry(m, p->key);
+        if (!e)
+                return;
+
+        if (e->n_users == 0) {
+                process_cache_invalidate(e);
+                process_cache_enqueue(m->cache, e);
+                return;
+        }
+
+        /* What waits in the ring is mostly of the old program. */
+        task_manager_drain(m, m->now_usec);
+        process_cache_invalidate(e);
+        (void) process_cache_read(m->cache, e);
+}
+
+void task_manager_prepare(TaskManager *m, Process *p) {
+        ProcessEntry *e;
+
+        assert(m);
+        assert(p);
+
+        forget_predecessor(m, p->key);
+        if (process_cache_get(m->cache, p->key, &e) < 0)
+                return; /* then it is read when sampling begins */
+
+        e->wanted = true;
+        process_cache_enqueue(m->cache, e);
+}
+
+bool task_manager_has_pending_preparation(const TaskManager *m) {
+        return process_cache_has_queued(m->cache);
+}
+
+void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec) {
+        usec_t begin_usec = clock_monotonic_usec();
+
+        assert(m);
+
+        for (unsigned i = 0; i < PREPARE_AT_ONCE_MAX; i++) {
+                ProcessEntry *e = process_cache_next_queued(m->cache);
+
+                if (!e)
+                        return;
+
+                if (process_cache_read(m->cache, e) == -ESRCH && e->n_users == 0) {
+                        e->wanted = false;
+                        process_cache_put(m->cache, e);
+                }
+
+                if (clock_monotonic_usec() - begin_usec >= budget_usec)
+                        return;
+        }
+}

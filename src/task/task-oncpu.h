@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "probe/probe.h"
+#include "task/process-cache.h"
+#include "task/task.h"
+
+/* The on-CPU recording of one task: which processes are sampled for it, and their samples. */
+typedef struct OncpuTask OncpuTask;
+
+/* One process sampled for one task. */
+typedef struct SampledProcess {
+        OncpuTask *owner;
+        ProcessEntry *entry;
+        uint64_t pass; /* the tick that saw it last in the unit */
+
+        struct SampledProcess *prev, *next;             /* of the task (utlist DL) */
+        struct SampledProcess *entry_prev, *entry_next; /* of the entry: ProcessEntry.users */
+} SampledProcess;
+
+struct OncpuTask {
+        Task *task;          /* owned by whoever owns this */
+        Probe *probe;        /* borrowed */
+        ProcessCache *cache; /* borrowed */
+
+        SampledProcess *processes;
+        unsigned n_processes;
+        ProbeCounters before; /* at the start */
+};
+
+/* @task and the others are borrowed and outlive it; task->profile must be there. */
+void oncpu_task_init(OncpuTask *o, Task *task, Probe *probe, ProcessCache *cache);
+void oncpu_task_done(OncpuTask *o); /* stops sampling */
+
+/* Samples the process from now on; mappings are read later. 0 if that was so already. -ENOSPC and the like:
+ * not sampled. */
+int oncpu_task_add(OncpuTask *o, ProcessKey key, SampledProcess **ret_process);
+void oncpu_task_remove(OncpuTask *o, SampledProcess *p);
+SampledProcess *oncpu_task_find(OncpuTask *o, pid_t pid);
+
+/* The process is gone: takes it from all tasks and from the cache. */
+void oncpu_forget_process(ProcessCache *cache, ProcessEntry *e);
+
+/* Books @sample on every task that has the process. @round numbers the drains. */
+void oncpu_take_sample(
+                ProcessCache *cache, const struct cprof_sample *sample, uint64_t round, usec_t now_usec);
+
+/* Brings the counts of the task up to date. What the ring lost is known for the host only: two tasks at the
+ * same time both show it. */
+void oncpu_task_update(OncpuTask *o);
