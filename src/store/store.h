@@ -8,9 +8,9 @@
 typedef struct Store Store;
 
 typedef struct StoreConfig {
-        uint64_t max_use_bytes;  /* MaxUse=, 0 = a tenth of the file system, 1 GiB at most */
+        uint64_t max_use_bytes;   /* MaxUse=, 0 = a tenth of the file system, 1 GiB at most */
         uint64_t keep_free_bytes; /* KeepFree=, 0 = 15 % of the file system, 1 GiB at most */
-        usec_t max_age_usec;     /* MaxAge=, USEC_INFINITY = none */
+        usec_t max_age_usec;      /* MaxAge=, USEC_INFINITY = none */
 } StoreConfig;
 
 #define STORE_TASKS_MAX 10000U
@@ -25,11 +25,11 @@ int store_write_task(Store *s, const Task *t);
 /* Writes profile.pb.gz. -ENOSPC and the like leave an older profile as it was. */
 int store_write_profile(Store *s, const Task *t, const Profile *profile, const Symbols *symbols);
 
-/* What is kept of one task: task.json read back. Bounded, tolerant of damage (such tasks are listed as failed, reason
- * "task.json is damaged: …"). */
+/* What is kept of one task: task.json read back. Bounded, tolerant of damage (such tasks are listed as
+ * failed, reason "task.json is damaged: …"). */
 typedef void (*StoreTaskFn)(const Task *t, void *userdata);
 int store_for_each(Store *s, StoreTaskFn fn, void *userdata); /* newest first */
-int store_find(Store *s, const char *id, Task **ret_task);     /* -ENOENT */
+int store_find(Store *s, const char *id, Task **ret_task);    /* -ENOENT */
 /* @id may be a unique prefix or suffix, or "latest". -ENOENT, -ENOTUNIQ. */
 int store_resolve_id(Store *s, const char *text, char ret_id[static TASK_ID_MAX]);
 
@@ -40,12 +40,12 @@ int store_open_profile(Store *s, const char *id);
 
 int store_delete(Store *s, const char *id);
 
-/* At start: tasks on disk that are pending or running were interrupted; they become failed, reason @reason. Returns their
- * number. */
+/* At start: tasks on disk that are pending or running were interrupted; they become failed, reason @reason.
+ * Returns their number. */
 int store_end_interrupted(Store *s, const char *reason);
 
-/* Deletes the oldest tasks until the bounds hold; tasks in @keep_ids (NULL-terminated, may be NULL) stay. Returns the number
- * deleted. */
+/* Deletes the oldest tasks until the bounds hold; tasks in @keep_ids (NULL-terminated, may be NULL) stay.
+ * Returns the number deleted. */
 int store_vacuum(Store *s, usec_t realtime_usec, const char *const *keep_ids);
 
 uint64_t store_usage_bytes(const Store *s);
