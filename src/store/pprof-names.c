@@ -27,7 +27,11 @@ typedef struct Entry {
 typedef struct Table {
         void *items;
         size_t item_size, n, n_allocated; /* what is allocated is zero behind n */
+        size_t n_reached;                 /* items that were asked for: n but for gaps */
 } Table;
+
+/* Gaps between ids cost memory: no more of them than items, and a few. */
+#define TABLE_GAPS_MIN 64U
 
 struct PprofNames {
         StrBuf texts;      /* all strings, each with its NUL */
@@ -44,6 +48,8 @@ struct PprofNames {
 static int table_reach(Table *t, uint64_t index) {
         if (index >= PPROF_TABLE_MAX)
                 return -EFBIG;
+        if (index > 2 * t->n_reached + TABLE_GAPS_MIN)
+                return -EBADMSG;
 
         if (index >= t->n_allocated) {
                 size_t size = MAX_OF((size_t) index + 1, t->n_allocated * 2);
@@ -57,6 +63,7 @@ static int table_reach(Table *t, uint64_t index) {
         }
 
         t->n = MAX_OF(t->n, (size_t) index + 1);
+        t->n_reached++;
         return 0;
 }
 

@@ -9,7 +9,8 @@ typedef struct PprofNames PprofNames;
 
 #define PPROF_TABLE_MAX (16U * 1024 * 1024) /* entries, and highest id, of each table */
 
-/* Reads the tables of the file; each reference within them is checked. -EBADMSG, -EFBIG for too many, and
+/* Reads the tables of the file; each reference within them is checked. Ids have to be dense, in any order
+ * but without large gaps. -EBADMSG, -EFBIG for too many, and
  * what pprof_reader_next() says. */
 int pprof_names_read(int fd, PprofNames **ret);
 PprofNames *pprof_names_free(PprofNames *n);

@@ -17,9 +17,6 @@ typedef struct Reader {
         char **reterr_message; /* may be NULL */
 } Reader;
 
-/* Values of metrics and thresholds; far above any of them. */
-#define CAUSE_VALUE_MAX 1e15
-
 /* Line of the member @name. jansson keeps no places, but a name in quotes before a colon stands for itself:
  * quotes within texts are escaped. 1 when there is no such member. */
 static unsigned line_of_member(const Reader *reader, const char *name) {
@@ -190,7 +187,7 @@ static int get_cause_values(const Reader *reader, const json_t *object, TaskCaus
                         return bad(reader, f->name, value ? "not a number" : "missing");
 
                 v = json_number_value(value);
-                if (!(v >= 0 && v <= CAUSE_VALUE_MAX))
+                if (!(v >= 0 && v <= TASK_RECORD_CAUSE_VALUE_MAX))
                         return bad(reader, f->name, "%g is out of range", v);
 
                 *(double *) ((char *) c + f->offset) = v;

@@ -136,7 +136,9 @@ static int set_cause(json_t *object, const TaskCause *c) {
         for (const TaskRecordField *f = task_record_cause_reals; f->name; f++) {
                 double v = *(const double *) ((const char *) c + f->offset);
 
-                r = set(object, f->name, json_real(isfinite(v) ? v : 0)); /* JSON has no other */
+                r = set(object,
+                        f->name,
+                        json_real(isfinite(v) ? fmin(fmax(v, 0), TASK_RECORD_CAUSE_VALUE_MAX) : 0));
                 if (r < 0)
                         return r;
         }
@@ -147,7 +149,7 @@ static int set_cause(json_t *object, const TaskCause *c) {
                         return r;
         }
 
-        return set(object, "pid", json_integer(c->pid));
+        return set(object, "pid", json_integer(MAX_OF(c->pid, 0)));
 }
 
 static int set_causes(json_t *object, const Task *t) {
@@ -209,7 +211,7 @@ static int set_task(json_t *object, const Task *t) {
         if (r >= 0)
                 r = set_texts(object, task_record_texts, t, TASK_RECORD_TEXT_MAX);
         if (r >= 0)
-                r = set(object, "pid", json_integer(t->key.pid));
+                r = set(object, "pid", json_integer(MAX_OF(t->key.pid, 0)));
         if (r >= 0)
                 r = set_numbers(object, task_record_numbers, t);
         if (r >= 0)

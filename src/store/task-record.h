@@ -29,6 +29,7 @@
 #define TASK_RECORD_TEXT_MAX 4096U       /* bytes of one text: PATH_MAX; longer ones are cut */
 #define TASK_RECORD_CAUSE_TEXT_MAX 1024U /* the same within a cause */
 #define TASK_RECORD_CAUSES_MAX 64U       /* further ones are not written */
+#define TASK_RECORD_CAUSE_VALUE_MAX 1e15 /* far above any metric; not below 0 */
 
 /* The members that are plain fields of a struct; lists end with name NULL. The writer and the reader share
  * them. */
