@@ -203,7 +203,7 @@ class Page {
       return;
     }
     details.replaceChildren(Page.create('b', { textContent: this.boxText(box) }),
-      ' \u2014 ' + this.facts(box).map(([label, value]) => `${value} ${label}`).join(', '));
+      ' \u2014 ' + this.facts(box).map(([label, value]) => label === 'time' ? value : `${value} ${label}`).join(', '));
   }
 
   showTooltip(box, x, y) {
@@ -337,7 +337,10 @@ class Page {
     on('canvas', 'pointerleave', () => this.onPointerLeave());
     on('canvas', 'click', event => this.onClick(event));
     on('canvas', 'dblclick', () => this.reset());
-    on('graph', 'scroll', () => this.redraw());
+    on('graph', 'scroll', () => {
+      this.onPointerLeave();
+      this.redraw();
+    });
     on('reset', 'click', () => this.reset());
     on('search', 'input', event => this.search(event.target.value));
     on('search-form', 'submit', event => event.preventDefault());

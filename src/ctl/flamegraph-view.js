@@ -8,7 +8,7 @@ const MERGED = -1; /* stands for neighbours that are too narrow, and all above t
 const PALETTES = {
   light: {
     back: '#fbfaf8', text: '#2a1c10', root: '#dcd7cf', match: '#d946c4', matchText: '#ffffff',
-    merged: '#e9e5de', dim: '#eeeae3', dimText: '#8d867c',
+    merged: '#ded8ce', dim: '#eeeae3', dimText: '#736c62',
     fills: [
       ['#f7b977', '#f3a96b', '#f6c583', '#ee9d62', '#f9cf92', '#f2b26a', '#eba86f', '#f5bd8c'],
       ['#8fbce6', '#84b4e0', '#9cc5ea', '#7aabd9'],
@@ -17,7 +17,7 @@ const PALETTES = {
   },
   dark: {
     back: '#171614', text: '#fdf3e7', root: '#3d3a34', match: '#c032ab', matchText: '#ffffff',
-    merged: '#2a2825', dim: '#292724', dimText: '#7d776d',
+    merged: '#35322d', dim: '#292724', dimText: '#958e83',
     fills: [
       ['#b8692f', '#a95c2a', '#c2763a', '#9f5526', '#b4713a', '#a66430', '#bb6d3c', '#ad6129'],
       ['#3f6f9f', '#386693', '#4878a8', '#325d88'],
@@ -139,7 +139,7 @@ class View {
     const palette = matchMedia('(prefers-color-scheme: dark)').matches ? PALETTES.dark : PALETTES.light;
     const height = Math.min(graph.clientHeight, rows.length * ROW_HEIGHT);
     /* Sticky: within its parent, the canvas is where the scroll position put it. */
-    this.offset = Math.max(0, Math.min(graph.scrollTop - (this.rowsElement.offsetTop),
+    this.offset = Math.max(0, Math.min(graph.scrollTop - this.rowsElement.offsetTop,
       rows.length * ROW_HEIGHT - height));
 
     canvas.style.height = `${height}px`;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define WRITER_BUFFER_BYTES 65536
+#define SECONDS_PER_SAMPLE_MAX 1e6
 #define LEB128_BYTES_MAX 10 /* of 64 bits, 7 in each byte */
 
 /* Buffered output; the first error sticks and is returned by writer_flush(). */
@@ -145,6 +146,7 @@ static void write_nodes(Writer *w, const Folded *f) {
 static void write_info(Writer *w, const Folded *f, const char *const *texts, double seconds_per_sample) {
         static const char *const keys[] = { "\"title\":", ",\"subtitle\":", ",\"unit\":" };
         size_t n_nodes, n_names = folded_n_names(f);
+        uint64_t nsec = 0;
 
         (void) folded_nodes(f, &n_nodes);
 
@@ -155,8 +157,10 @@ static void write_info(Writer *w, const Folded *f, const char *const *texts, dou
         }
         write_char(w, ',');
 
-        /* Nanoseconds, since an integer looks the same in every locale. */
-        write_number(w, "nsec", seconds_per_sample > 0 ? (uint64_t) llround(seconds_per_sample * 1e9) : 0);
+        /* Nanoseconds, since an integer looks the same in every locale. NaN is not in the range either. */
+        if (seconds_per_sample > 0 && seconds_per_sample <= SECONDS_PER_SAMPLE_MAX)
+                nsec = (uint64_t) llround(seconds_per_sample * 1e9);
+        write_number(w, "nsec", nsec);
         write_number(w, "nodes", n_nodes);
 
         write_text(w, "\"names\":[");

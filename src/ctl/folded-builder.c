@@ -6,6 +6,16 @@
 
 #include <sys/random.h>
 
+/* Look-ups are cache misses: the frames of a stack go through them together, so that the misses overlap. */
+#define FRAMES_BATCH 64
+
+typedef struct Frame {
+        const char *text;
+        size_t length;
+        uint32_t hash; /* of the name, then of the path */
+        uint32_t name;
+} Frame;
+
 static int array_reserve(void *array, size_t *allocated, size_t n, size_t element_size) {
         void **p = array, *larger;
         size_t size = *allocated > 0 ? *allocated : 1024;
@@ -74,6 +84,10 @@ static uint32_t hash_text(uint64_t seed, const char *text, size_t length) {
         return (uint32_t) hash_u64(h, word);
 }
 
+static void index_prefetch(const FoldedIndex *x, uint32_t hash) {
+        __builtin_prefetch(x->slots + (hash & (x->n_slots - 1)));
+}
+
 static int find_name(const FoldedBuilder *b, uint32_t hash, const char *text, size_t length, uint32_t *ret) {
         const FoldedIndex *x = &b->name_index;
 
@@ -92,8 +106,8 @@ static int find_name(const FoldedBuilder *b, uint32_t hash, const char *text, si
         return -ENOENT;
 }
 
-static int intern_name(FoldedBuilder *b, const char *text, size_t length, uint32_t *ret_name) {
-        uint32_t hash = hash_text(b->seed, text, length);
+static int
+intern_name(FoldedBuilder *b, uint32_t hash, const char *text, size_t length, uint32_t *ret_name) {
         int r;
 
         if (find_name(b, hash, text, length, ret_name) >= 0)
@@ -144,20 +158,10 @@ static int add_node(FoldedBuilder *b, uint32_t hash, uint32_t parent, uint32_t n
         return 0;
 }
 
-int folded_builder_child(
-                FoldedBuilder *b, uint32_t parent, const char *text, size_t length, uint32_t *ret_node) {
+static int
+find_or_add_node(FoldedBuilder *b, uint32_t hash, uint32_t parent, uint32_t name, uint32_t *ret_node) {
         const FoldedIndex *x = &b->node_index;
-        uint32_t name, hash;
-        int r;
 
-        assert(parent < b->n_nodes);
-        assert(ret_node);
-
-        r = intern_name(b, text, length, &name);
-        if (r < 0)
-                return r;
-
-        hash = (uint32_t) hash_u64(b->seed, (uint64_t) parent << 32 | name);
         for (size_t i = hash & (x->n_slots - 1); x->slots[i].number > 0; i = (i + 1) & (x->n_slots - 1)) {
                 const FoldedBuilderNode *node = b->nodes + x->slots[i].number - 1;
 
@@ -169,6 +173,61 @@ int folded_builder_child(
         }
 
         return add_node(b, hash, parent, name, ret_node);
+}
+
+/* Cuts off the next at most FRAMES_BATCH frames. *@text becomes NULL behind the last one. */
+static size_t split_frames(const FoldedBuilder *b, const char **text, const char *end, Frame *frames) {
+        size_t n = 0;
+
+        while (*text && n < FRAMES_BATCH) {
+                const char *separator = memchr(*text, ';', (size_t) (end - *text));
+                size_t length = (size_t) ((separator ?: end) - *text);
+
+                frames[n] = (Frame){
+                        .text = *text,
+                        .length = length,
+                        .hash = hash_text(b->seed, *text, length),
+                };
+                index_prefetch(&b->name_index, frames[n++].hash);
+                *text = separator ? separator + 1 : NULL;
+        }
+
+        return n;
+}
+
+int folded_builder_add(FoldedBuilder *b, const char *stack, size_t length, uint64_t count) {
+        const char *text = stack, *end = stack + length;
+        uint64_t path = b->seed; /* hash of all names so far: known before the node of any is */
+        uint32_t node = FOLDED_ROOT;
+        Frame frames[FRAMES_BATCH];
+        int r;
+
+        assert(stack);
+
+        while (text) {
+                size_t n = split_frames(b, &text, end, frames);
+
+                for (size_t i = 0; i < n; i++) {
+                        Frame *f = frames + i;
+
+                        r = intern_name(b, f->hash, f->text, f->length, &f->name);
+                        if (r < 0)
+                                return r;
+
+                        path = hash_u64(path, f->name);
+                        f->hash = (uint32_t) path;
+                        index_prefetch(&b->node_index, f->hash);
+                }
+
+                for (size_t i = 0; i < n; i++) {
+                        r = find_or_add_node(b, frames[i].hash, node, frames[i].name, &node);
+                        if (r < 0)
+                                return r;
+                }
+        }
+
+        b->nodes[node].self += count;
+        return 0;
 }
 
 int folded_builder_init(FoldedBuilder *b) {

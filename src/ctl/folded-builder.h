@@ -49,7 +49,6 @@ typedef struct FoldedBuilder {
 int folded_builder_init(FoldedBuilder *b);
 void folded_builder_done(FoldedBuilder *b);
 
-/* Finds or adds the child of @parent that is called by the @length bytes at @text (no NUL among them).
- * Returns -EFBIG when there are FOLDED_NODES_MAX, -ENOMEM. */
-int folded_builder_child(
-                FoldedBuilder *b, uint32_t parent, const char *text, size_t length, uint32_t *ret_node);
+/* Adds @count samples of the stack "outermost;…;innermost", @length bytes at @stack without NUL among them.
+ * Returns -EFBIG when that would be more than FOLDED_NODES_MAX nodes, -ENOMEM. */
+int folded_builder_add(FoldedBuilder *b, const char *stack, size_t length, uint64_t count);

@@ -43,7 +43,6 @@ Folded *folded_free(Folded *f) {
 /* "thread;outermost;…;innermost COUNT": the last blank ends the stack, names may have blanks. */
 static int add_line(FoldedBuilder *b, const char *line, size_t length, uint64_t *total) {
         const char *end = line + length, *stack_end, *p;
-        uint32_t node = FOLDED_ROOT;
         uint64_t count;
         int r;
 
@@ -62,19 +61,10 @@ static int add_line(FoldedBuilder *b, const char *line, size_t length, uint64_t 
         if (count == 0)
                 return 0;
 
-        for (p = line;; p++) {
-                const char *name_end = memchr(p, ';', (size_t) (stack_end - p)) ?: stack_end;
+        r = folded_builder_add(b, line, (size_t) (stack_end - line), count);
+        if (r < 0)
+                return r;
 
-                r = folded_builder_child(b, node, p, (size_t) (name_end - p), &node);
-                if (r < 0)
-                        return r;
-
-                p = name_end;
-                if (p == stack_end)
-                        break;
-        }
-
-        b->nodes[node].self += count;
         *total += count;
         return 0;
 }
