@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h"
+#include "cprof-config.h"
 
 #include "ctl/ctl-bus.h"
 #include "ctl/pager.h"
