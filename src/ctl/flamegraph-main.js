@@ -25,7 +25,8 @@
     search: query => page.setSearch(query),
     current() {
       const node = page.view.zoom;
-      return { name: profile.text(node), total: profile.total[node], path: profile.path(node).map(i => profile.text(i)) };
+      const path = profile.path(node).map(i => profile.text(i));
+      return { name: profile.text(node), total: profile.total[node], path };
     },
     /* Where the widest frame of that name is in the window: { x, y, width, height }, null when it is not drawn. */
     rectOf(name) {

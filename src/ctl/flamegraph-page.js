@@ -53,7 +53,9 @@ class Page {
     this.element('title').textContent = info.title || 'Flame graph';
     this.element('subtitle').textContent = [info.subtitle, sum].filter(text => text).join(' \u00b7 ');
     if (this.profile.n === 1)
-      this.element('graph').prepend(Page.create('p', { className: 'empty', textContent: 'There are no samples in this profile.' }));
+      this.element('graph').prepend(Page.create('p', {
+        className: 'empty', textContent: 'There are no samples in this profile.',
+      }));
     this.listen();
     this.view.resize();
     this.show();
