@@ -71,11 +71,12 @@ int main(int argc, char **argv) {
         end = atof(argv[2]) > 0 ? now() + atof(argv[2]) : 0;
 
         for (unsigned i = 1; i < n_threads && i < 64; i++) {
-                char name[16];
+                char name[32];
 
                 if (pthread_create(threads + i, NULL, serve, &end) != 0)
                         return EXIT_FAILURE;
                 (void) snprintf(name, sizeof(name), "worker-%u", i);
+                name[15] = '\0';
                 (void) pthread_setname_np(threads[i], name);
         }
 
