@@ -8,18 +8,22 @@
 struct Bus {
         sd_bus *sd_bus; /* referenced */
         BusContext context;
-        sd_bus_slot *slots[5];
+        sd_bus_slot *slots[6];
         size_t n_slots;
 };
 
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_policy_vtable[];
+extern const sd_bus_vtable bus_profile_vtable[];
 extern const sd_bus_vtable bus_task_vtable[];
 extern const sd_bus_vtable bus_unit_vtable[];
 extern const sd_bus_vtable bus_window_vtable[];
 
 /* The unit called @name (".service" may be left out), or an error set that names the nearest one. */
 int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error);
+
+/* The full ID of a task from a unique part of it or "latest", or an error set. */
+int bus_resolve_task(Bus *b, const char *text, char id[static TASK_ID_MAX], sd_bus_error *error);
 
 typedef enum RuleStatus {
         RULE_STATUS_ARMED,

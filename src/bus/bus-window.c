@@ -7,9 +7,10 @@
 #include <math.h>
 #include <string.h>
 
-#define WINDOW_ROWS_MAX 4096U                 /* per reply */
-#define TICK_GRACE_USEC (100 * USEC_PER_MSEC) /* the second that just closed may still be being evaluated \
-                                               */
+#define WINDOW_ROWS_MAX 4096U /* per reply */
+#define TICK_GRACE_USEC                                                                   \
+        (100 * USEC_PER_MSEC) /* the second that just closed may still be being evaluated \
+                               */
 
 typedef struct Rows {
         Bus *bus;

@@ -19,7 +19,8 @@ typedef struct Monitor {
 
 void monitor_init(Monitor *m, const Host *host, TargetSet *targets);
 
-/* Once per tick after target_set_refresh(): reads what is per host. Returns -errno of what failed; values are then NAN. */
+/* Once per tick after target_set_refresh(): reads what is per host. Returns -errno of what failed; values
+ * are then NAN. */
 int monitor_tick(Monitor *m);
 
 /* The value of @metric for @subject in the last second, NAN for none. */

@@ -9,13 +9,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One policy: whom to watch, when to act, what to record. Immutable once parsed; shared by reference count. */
+/* One policy: whom to watch, when to act, what to record. Immutable once parsed, shared by reference count.
+ */
 
 #define POLICY_NAME_MAX 128U
 #define POLICY_FILE_SIZE_MAX (64U * 1024)
+#define POLICY_DROPINS_MAX 64U
 #define POLICY_TRIGGERS_MAX 64U
-#define POLICY_PATTERNS_MAX 256U
+#define POLICY_PATTERNS_MAX 256U     /* of each kind */
+#define POLICY_DESCRIPTION_MAX 1024U /* bytes */
+/* Of all kinds together, so that policy_format()'s text fits into a file again. */
+#define POLICY_PATTERNS_SIZE_MAX (32U * 1024)
 #define POLICY_PERIOD_SEC_MAX 600U
+#define POLICY_PERIOD_SEC_DEFAULT 10U
+/* When neither Period= nor Count= is given. With Period= alone it is the whole period. */
+#define POLICY_COUNT_DEFAULT 5U
 #define POLICY_DURATION_DEFAULT (10 * USEC_PER_MINUTE)
 #define POLICY_DURATION_MIN USEC_PER_SEC
 #define POLICY_DURATION_MAX USEC_PER_HOUR
@@ -41,9 +49,9 @@ typedef struct PolicyTrigger {
 typedef struct Policy {
         unsigned n_ref;
         char *name;
-        char *description; /* may be NULL */
+        char *description;                       /* may be NULL */
         char **units, **slices, **exes, **users; /* NULL-terminated globs, never NULL; empty = any */
-        unsigned kinds; /* 1 << ProfileKind */
+        unsigned kinds;                          /* 1 << ProfileKind */
         usec_t duration_usec, silence_usec;
         PolicyScope scope;
         PolicyTrigger *triggers;
@@ -54,10 +62,11 @@ Policy *policy_ref(Policy *p);
 Policy *policy_unref(Policy *p);
 DEFINE_CLEANUP(Policy *, policy_unref)
 
-/* File name without ".policy": letters, digits, ':', '-', '_', '.', '@', '\', not starting with '.', up to POLICY_NAME_MAX. */
+/* File name without ".policy": letters, digits, ':', '-', '_', '.', '@', '\', not starting with '.', up to
+ * POLICY_NAME_MAX. */
 bool policy_name_is_valid(const char *name);
 
-/* Same meaning, whatever the spelling: such a reload changes nothing. The description counts. */
+/* Same meaning, whatever the spelling and order: such a reload changes nothing. The description counts. */
 bool policy_equal(const Policy *a, const Policy *b);
 
 /* One piece of a policy: the file itself, then its drop-ins in order. */
@@ -67,17 +76,35 @@ typedef struct PolicyText {
         size_t length;
 } PolicyText;
 
-/* Parses the texts in order as one policy (later ones extend; "Key=" resets lists to empty and scalars to the default; a
- * [Trigger] section adds one). Pure. On a bad text returns -EINVAL (-EOPNOTSUPP when it names a metric, profile or URI
- * rule that this build does not have) and *reterr_message = "PATH:LINE: Key=value: what is wrong, did you mean …?", to be
- * freed. -ENOMEM otherwise. */
-int policy_parse(const char *name, const PolicyText *texts, size_t n_texts, Policy **ret_policy, char **reterr_message);
+/* Parses the texts in order as one policy (later ones extend; "Key=" resets lists to empty and scalars to
+ * the default; a [Trigger] section adds one, "Triggers=" in [Policy] drops those so far). The grammar:
+ *
+ *   [Policy]  Description=TEXT   Unit= Slice= Exe= User=GLOB…   Profile=on-cpu   Duration= Silence=TIMESPAN
+ *             Scope=process|unit   Triggers=
+ *   [Trigger] Metric=NAME Threshold=VALUE Period=TIMESPAN Count=N, or When=, see policy_trigger_parse()
+ *
+ * At least one of Unit=, Slice=, Exe=, User= and one [Trigger] are needed. Lists hold several words, without
+ * blanks inside, and may be repeated. Units are completed as systemctl does ("nginx" is nginx.service;
+ * nested "OUTER/INNER" too). In globs a backslash is an ordinary character. Period=10s and Count=5 when
+ * neither is given; Count= is the whole period when only Period= is.
+ *
+ * Pure. On a bad text returns -EINVAL (-EOPNOTSUPP when it names a metric, profile or URI rule that this
+ * build does not have) and *reterr_message = "PATH:LINE: Key=value: what is wrong, did you mean …?", to be
+ * freed. -ENOMEM otherwise.
+ * @reterr_message may be NULL. */
+int policy_parse(
+                const char *name,
+                const PolicyText *texts,
+                size_t n_texts,
+                Policy **ret_policy,
+                char **reterr_message);
 
-/* The short form of a trigger: "process-cpu >= 80% for 5 of 10s" ("for 5 of 10s" may be "for 10s" = every second). Used
- * by When= in a [Trigger] section, cprofctl --when and listings. -EINVAL/-EOPNOTSUPP with a message as above but
- * without path and line. */
+/* The short form of a trigger: "process-cpu >= 80% for 5 of 10s"; "for 10s" is every second of the ten,
+ * without "for" it is 5 of 10s. Used by When= in a [Trigger] section, cprofctl --when and listings.
+ * -EINVAL/-EOPNOTSUPP with a message as above but without path and line: "proces-cpu: unknown metric, did
+ * you mean process-cpu?". */
 int policy_trigger_parse(const char *text, PolicyTrigger *ret, char **reterr_message);
 int policy_trigger_format(const PolicyTrigger *t, char **ret_text);
 
-/* The canonical text of a policy: parses to an equal one. */
+/* The canonical text of a policy: parses to an equal one, and is no longer than POLICY_FILE_SIZE_MAX. */
 int policy_format(const Policy *p, char **ret_text);

@@ -1,1 +1,147 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Turns a pprof file into folded stacks in two walks over it: the tables first, then the samples. */
+#include "pprof.pb-c.h"
+#include "store/pprof-names.h"
+
+#include "basic/file-io.h"
+#include "basic/strbuf.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define FRAMES_PER_STACK_MAX 4096U /* with inlined ones; ours have PROFILE_FRAMES_MAX */
+#define FOLDED_MAX \
+        (UINT64_C(2) * 1024 * 1024 * 1024) /* bytes written: few locations may stand for much text */
+#define BUFFER_BYTES (64U * 1024)
+#define UNKNOWN_THREAD "[unknown]"
+
+typedef struct Folding {
+        const PprofNames *names;
+        int fd; /* borrowed */
+        StrBuf buffer;
+        uint64_t n_written;
+} Folding;
+
+static int flush(Folding *f) {
+        int r;
+
+        if (f->buffer.error < 0)
+                return f->buffer.error;
+
+        r = f->buffer.length > 0 ? write_full_fd(f->fd, f->buffer.text, f->buffer.length) : 0;
+        if (r < 0)
+                return r;
+
+        f->n_written += f->buffer.length;
+        f->buffer.length = 0; /* the memory is used again */
+        return f->n_written > FOLDED_MAX ? -EFBIG : 0;
+}
+
+static const char *thread_name(const PprofNames *names, const Cprof__Pprof__Sample *s) {
+        for (size_t i = 0; i < s->n_label; i++) {
+                const char *key = pprof_names_text(names, s->label[i]->key);
+                const char *name = pprof_names_text(names, s->label[i]->str);
+
+                if (!key || !name)
+                        return NULL;
+                if (strcmp(key, "thread") == 0 && *name)
+                        return name;
+        }
+
+        return UNKNOWN_THREAD;
+}
+
+/* All frames of a location, the outermost first. */
+static int fold_location(Folding *f, uint64_t location, unsigned *n_frames) {
+        int n = pprof_names_n_frames(f->names, location);
+        char buf[24];
+        int r;
+
+        if (n < 0)
+                return n;
+
+        *n_frames += (unsigned) n;
+        if (*n_frames > FRAMES_PER_STACK_MAX)
+                return -EFBIG;
+
+        for (unsigned i = (unsigned) n; i > 0; i--) {
+                strbuf_add(&f->buffer, ";");
+                strbuf_add(&f->buffer, pprof_names_frame(f->names, location, i - 1, buf));
+                if (pprof_names_is_kernel(f->names, location))
+                        strbuf_add(&f->buffer, "_[k]");
+
+                if (f->buffer.length >= BUFFER_BYTES) {
+                        r = flush(f);
+                        if (r < 0)
+                                return r;
+                }
+        }
+
+        return 0;
+}
+
+static int fold_sample(Folding *f, const Cprof__Pprof__Sample *s) {
+        unsigned value_index = pprof_names_value_index(f->names), n_frames = 0;
+        const char *thread = thread_name(f->names, s);
+        int r;
+
+        if (!thread || value_index >= s->n_value || s->value[value_index] < 0)
+                return -EBADMSG;
+        if (s->value[value_index] == 0)
+                return 0;
+
+        strbuf_add(&f->buffer, thread);
+        for (size_t i = s->n_location_id; i > 0; i--) {
+                r = fold_location(f, s->location_id[i - 1], &n_frames);
+                if (r < 0)
+                        return r;
+        }
+        strbuf_addf(&f->buffer, " %" PRIi64 "\n", s->value[value_index]);
+
+        return f->buffer.length >= BUFFER_BYTES ? flush(f) : f->buffer.error;
+}
+
+static int fold_field(Folding *f, const PprofField *field) {
+        Cprof__Pprof__Sample *s;
+        int r;
+
+        if (field->number != PPROF_FIELD_SAMPLE)
+                return 0;
+        if (!field->data)
+                return -EBADMSG;
+
+        s = cprof__pprof__sample__unpack(NULL, field->length, field->data);
+        if (!s)
+                return -EBADMSG;
+
+        r = fold_sample(f, s);
+        cprof__pprof__sample__free_unpacked(s, NULL);
+        return r;
+}
+
+int pprof_convert_folded(int in_fd, int out_fd) {
+        _cleanup_(pprof_names_freep) PprofNames *names = NULL;
+        Folding f = { .fd = out_fd };
+        PprofReader reader;
+        PprofField field;
+        int r;
+
+        r = pprof_names_read(in_fd, &names);
+        if (r < 0)
+                return r;
+        f.names = names;
+
+        r = pprof_reader_init(&reader, in_fd);
+        while (r >= 0) {
+                r = pprof_reader_next(&reader, &field);
+                if (r <= 0)
+                        break;
+                r = fold_field(&f, &field);
+        }
+        pprof_reader_done(&reader);
+        if (r >= 0)
+                r = flush(&f);
+
+        strbuf_done(&f.buffer);
+        return r;
+}

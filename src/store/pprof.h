@@ -6,14 +6,30 @@
 
 #include <stddef.h>
 
-/* The pprof format (profile.proto of github.com/google/pprof), gzip-compressed: sample types "samples" (count) and "cpu"
- * (nanoseconds), label "thread", mappings with build ids, locations by frame, functions by name. *ret_data is to be freed. */
-int pprof_encode(const Task *t, const Profile *profile, const Symbols *symbols, void **ret_data, size_t *ret_length);
+/* Fields of message Profile, proto/pprof.proto */
+enum {
+        PPROF_FIELD_SAMPLE_TYPE = 1,
+        PPROF_FIELD_SAMPLE = 2,
+        PPROF_FIELD_MAPPING = 3,
+        PPROF_FIELD_LOCATION = 4,
+        PPROF_FIELD_FUNCTION = 5,
+        PPROF_FIELD_STRING_TABLE = 6,
+};
+
+/* The pprof format (profile.proto of github.com/google/pprof), gzip-compressed: sample types "samples"
+ * (count) and "cpu" (nanoseconds), label "thread", mappings with build ids, locations by frame, functions by
+ * name. *ret_data is to be freed. */
+int pprof_encode(
+                const Task *t,
+                const Profile *profile,
+                const Symbols *symbols,
+                void **ret_data,
+                size_t *ret_length);
 
 #define PPROF_COMPRESSED_MAX (256U * 1024 * 1024)
 #define PPROF_UNPACKED_MAX (512U * 1024 * 1024)
 
-/* Reads such a file from @in_fd and writes it to @out_fd as folded stacks: "thread;outermost;…;innermost COUNT\n" with ';' in
- * names replaced by ':', kernel frames ending in "_[k]". Bounded; -EBADMSG for what is no such file. Meant to run in a
- * process of its own. */
+/* Reads such a file from @in_fd and writes it to @out_fd as folded stacks: "thread;outermost;…;innermost
+ * COUNT\n" with ';' in names replaced by ':', kernel frames ending in "_[k]". Bounded; -EBADMSG for what is
+ * no such file. Meant to run in a process of its own. */
 int pprof_convert_folded(int in_fd, int out_fd);

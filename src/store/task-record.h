@@ -5,11 +5,51 @@
 
 #include <stddef.h>
 
+/* task.json, format 1: one JSON object. Times are microseconds: "*_monotonic_usec" of CLOCK_MONOTONIC,
+ * "*_realtime_usec" since the epoch, 0 = not (yet) known.
+ *
+ *   format             1
+ *   id                 name of the directory
+ *   kind, state        profile_kind_to_string(), task_state_to_string()
+ *   started            ISO 8601 in UTC for people; not read back
+ *   reason             why it ended; missing before
+ *   unit, process      "" = the whole unit
+ *   exe, invocation_id, hottest  missing when unknown
+ *   pid, start_ticks   of the process, 0 for the whole unit
+ *   duration_usec, silence_usec
+ *   {slot_end,decided,started,ended,first_sample,last_sample}_{monotonic,realtime}_usec
+ *   n_samples
+ *   causes             list of { policy, metric, rule, threshold, value, peak, period_sec, count, hits,
+ *                      process, pid }
+ *   losses             { ring_full, no_user_stack, unknown_frames, over_cap }
+ *
+ * Whole numbers are 0…2⁶³-1; larger ones are written as the largest. */
+#define TASK_RECORD_FORMAT 1
 #define TASK_RECORD_SIZE_MAX (1024U * 1024)
+#define TASK_RECORD_TEXT_MAX 4096U       /* bytes of one text: PATH_MAX; longer ones are cut */
+#define TASK_RECORD_CAUSE_TEXT_MAX 1024U /* the same within a cause */
+#define TASK_RECORD_CAUSES_MAX 64U       /* further ones are not written */
+#define TASK_RECORD_CAUSE_VALUE_MAX 1e15 /* far above any metric; not below 0 */
 
-/* task.json, format 1. Times are microseconds: "*_monotonic_usec" of CLOCK_MONOTONIC, "*_realtime_usec" since the epoch. */
+/* The members that are plain fields of a struct; lists end with name NULL. The writer and the reader share
+ * them. */
+typedef struct TaskRecordField {
+        const char *name;
+        size_t offset;
+} TaskRecordField;
+
+extern const TaskRecordField task_record_texts[];         /* char * in Task */
+extern const TaskRecordField task_record_numbers[];       /* uint64_t in Task */
+extern const TaskRecordField task_record_losses[];        /* uint64_t in Task */
+extern const TaskRecordField task_record_cause_texts[];   /* char * in TaskCause */
+extern const TaskRecordField task_record_cause_reals[];   /* double in TaskCause */
+extern const TaskRecordField task_record_cause_numbers[]; /* unsigned in TaskCause */
+
+/* Texts are made valid UTF-8 without control characters. *ret_json is to be freed. -ENOMEM. */
 int task_record_format(const Task *t, char **ret_json);
 
-/* Reads it back (without the profile). Bounded and strict about types; unknown members are ignored. -EBADMSG with a
- * message "task.json:LINE: …". */
+/* Reads it back (without the profile); unit, process and the texts of causes are never NULL then. Bounded
+ * and strict about types; unknown members are ignored. -EBADMSG with a message "task.json:LINE: …", to be
+ * freed; -ENOMEM.
+ * @reterr_message may be NULL. */
 int task_record_parse(const char *json, size_t length, Task **ret_task, char **reterr_message);

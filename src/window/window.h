@@ -7,13 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One metric of one subject over time: a ring of one-second slots. Slot N is [N s, N+1 s) of CLOCK_MONOTONIC. Time moves
- * the window, data does not. Pure value logic: no I/O, no clock. */
+/* One metric of one subject over time: a ring of one-second slots. Slot N is [N s, N+1 s) of
+ * CLOCK_MONOTONIC. Time moves the window, data does not. Pure value logic: no I/O, no clock. */
 typedef struct Window Window;
 
 #define WINDOW_LENGTH_SEC_MAX 600U
 
-/* @length_sec is the longest period any policy asks for, 1…WINDOW_LENGTH_SEC_MAX. -ERANGE for a bad one, -ENOMEM. */
+/* @length_sec is the longest period any policy asks for, 1…WINDOW_LENGTH_SEC_MAX. -ERANGE for a bad one,
+ * -ENOMEM. */
 int window_new(unsigned length_sec, Window **ret_window);
 Window *window_free(Window *w);
 DEFINE_CLEANUP(Window *, window_free)
@@ -23,8 +24,9 @@ unsigned window_length(const Window *w);
 /* Makes it longer or shorter; the newest slots are kept. */
 int window_resize(Window **w, unsigned length_sec);
 
-/* Records @value for the slot that holds @at_usec; the last value within a slot wins; NAN = no value. Returns 1 if
- * recorded, 0 if the slot is older than the window or @at_usec lies before the newest slot by more than its length. */
+/* Records @value for the slot that holds @at_usec; the last value within a slot wins; NAN = no value.
+ * Returns 1 if recorded, 0 if the slot is older than the window or @at_usec lies before the newest slot by
+ * more than its length. */
 int window_add(Window *w, usec_t at_usec, double value);
 
 typedef struct WindowHits {

@@ -237,6 +237,24 @@ Test(task_processes, frames_that_lead_nowhere_do_not_read_mappings_all_the_time)
         cr_expect_eq(t->losses.n_unknown_frames, n + 1, "the innermost frame does not");
 }
 
+Test(task_processes, code_that_vanishes_while_a_stack_is_looked_up_stays_valid) {
+        const uint64_t plugin_then_astray[] = { 0x500123, 0xbad000, 0 };
+        Task *t;
+
+        fake_host_set_maps(&bed.host, 71, more_maps, ELEMENTSOF(more_maps));
+        t = start_process(71);
+        fake_host_set_maps(&bed.host, 71, web_maps, ELEMENTSOF(web_maps)); /* dlclose(3) */
+        task_bed_sample(&bed, 71, 10, astray); /* read again: what vanished is kept once */
+        task_manager_drain(bed.manager, bed.now_usec);
+
+        /* Its outer frame makes the mappings be read a second time, which lets go of the inner one's module.
+         */
+        task_bed_sample(&bed, 71, 20, plugin_then_astray);
+        task_manager_drain(bed.manager, bed.now_usec + USEC_PER_SEC);
+
+        cr_expect_not_null(task_bed_find_stack(t->profile, "/usr/lib/plugin.so", 0x123));
+}
+
 Test(task_processes, one_that_cannot_be_sampled_does_not_stop_the_others) {
         Task *t;
 
