@@ -51,8 +51,8 @@ static void write_process(World *w, int pid, const char *cgroup, unsigned n_thre
         (void) snprintf(path, sizeof(path), "proc/%i/stat", pid);
         (void) snprintf(text,
                         sizeof(text),
-                        "%i (worker) S 1 1 1 0 -1 4194560 1 0 0 0 %u 0 0 0 20 0 %u 0 %i 1000000 100 0 0 0 0 0 0 0 0 "
-                        "0 0 0 0 0 17 0 0 0 0 0 0\n",
+                        "%i (worker) S 1 1 1 0 -1 4194560 1 0 0 0 %u 0 0 0 20 0 %u 0 %i 1000000 100 "
+                        "0 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0\n",
                         pid,
                         cpu_ticks,
                         n_threads,
