@@ -133,7 +133,7 @@ static World *world_new(void) {
         };
 
         cr_assert_not_null(w);
-        (void) snprintf(w->root, sizeof(w->root), "/tmp/test-watch-targets-XXXXXX");
+        (void) snprintf(w->root, sizeof(w->root), P_tmpdir "/test-watch-targets-XXXXXX");
         cr_assert_not_null(mkdtemp(w->root));
         w->root_fd = open(w->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         cr_assert_geq(w->root_fd, 0);
