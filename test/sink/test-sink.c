@@ -279,6 +279,15 @@ Test(sink, too_many_fields_are_an_error_that_sticks) {
         cr_expect_eq(journal_entry_send(&e), -E2BIG, "an incomplete entry must not be sent");
 }
 
+/* The empty tree that a store leaves. */
+static void remove_directories(const char *directory) {
+        char path[4096];
+
+        (void) snprintf(path, sizeof(path), "%s/tasks", directory);
+        (void) rmdir(path);
+        (void) rmdir(directory);
+}
+
 typedef struct FakeSink {
         unsigned n_started, n_checkpoints, n_ended;
         int fail;
@@ -347,6 +356,32 @@ Test(sink, there_is_room_for_so_many_sinks_only) {
 
         cr_expect_eq(sinks_add(&s, &deaf_ops, NULL), -E2BIG);
         cr_expect_eq(s.n, SINKS_MAX);
+}
+
+Test(sink, the_store_has_each_task_from_start_to_end) {
+        _cleanup_(task_freep) Task *t = make_task(), *kept = NULL, *ended = NULL;
+        _cleanup_(store_freep) Store *store = NULL;
+        char directory[] = "/tmp/cprof-sink-XXXXXX";
+        Sinks s = {};
+
+        cr_assert_not_null(mkdtemp(directory));
+        cr_assert_eq(store_new(directory, &(StoreConfig){ .max_age_usec = USEC_INFINITY }, &store), 0);
+        cr_assert_eq(sinks_add(&s, &sink_store_ops, store), 0);
+
+        sinks_task_started(&s, t);
+        cr_assert_eq(store_find(store, t->id, &kept), 0);
+        cr_expect_eq(kept->state, TASK_STATE_RUNNING);
+
+        end_task(t, TASK_STATE_FINISHED, "process exited");
+        sinks_task_ended(&s, t, NULL, NULL);
+        cr_assert_eq(store_find(store, t->id, &ended), 0);
+        cr_expect_eq(ended->state, TASK_STATE_FINISHED);
+        cr_expect_str_eq(ended->reason, "process exited");
+        cr_expect_eq(store_open_profile(store, t->id), -ENOENT, "nothing was recorded");
+        cr_expect_eq(s.items[0].n_failed, 0);
+
+        cr_expect_eq(store_delete(store, t->id), 0);
+        remove_directories(directory);
 }
 
 Test(sink, the_catalog_has_a_text_for_each_message) {
