@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* workload IDLE_SEC BUSY_SEC [THREADS]: an ordinary service that goes bad: idles, then burns one core per thread in three functions with
- * known shares, 60, 30 and 10 % of the time. BUSY_SEC 0 = for ever. With IDLE_SEC "-" it stays good: wakes ten times a second. */
+/* workload IDLE_SEC BUSY_SEC [THREADS]: an ordinary service that goes bad: idles, then burns one core per
+ * thread in three functions with known shares, 60, 30 and 10 % of the time. BUSY_SEC 0 = for ever. With
+ * IDLE_SEC "-" it stays good: wakes ten times a second. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,10 +20,10 @@ static uint64_t spin(uint64_t n, uint64_t x) {
 }
 
 /* Inlined spins, so that each function is a leaf of its own: the oracle counts self time. */
-#define DEFINE_WORK(name, share)                                                                              \
-        __attribute__((noinline)) void name(void);                                                            \
-        void name(void) {                                                                                     \
-                workload_sink += spin((share) * 20000, workload_sink);                                        \
+#define DEFINE_WORK(name, share)                                      \
+        __attribute__((noinline)) void name(void);                    \
+        void name(void) {                                             \
+                workload_sink += spin((share) *20000, workload_sink); \
         }
 
 DEFINE_WORK(resize_images, 60)
