@@ -83,8 +83,8 @@ Test(sink, start_by_a_policy_says_who_and_why) {
         cr_assert_eq(e.error, 0);
         cr_expect_str_eq(
                         field(&e, "MESSAGE", 0),
-                        "nginx.service: nginx (PID 71) has process-cpu 97% (>= 80% in 6 of 10 s); recording on-cpu "
-                        "for 10min (task 20261121T031005-abcd).");
+                        "nginx.service: nginx (PID 71) has process-cpu 97% (>= 80% in 6 of 10 s); recording "
+                        "on-cpu for 10min (task 20261121T031005-abcd).");
         cr_expect_str_eq(field(&e, "MESSAGE_ID", 0), CPROF_MESSAGE_TASK_STARTED);
         cr_expect_str_eq(field(&e, "PRIORITY", 0), "5");
         cr_expect_str_eq(field(&e, "CPROF_TASK_ID", 0), "20261121T031005-abcd");
@@ -165,8 +165,8 @@ Test(sink, end_tells_the_result_and_what_to_type_next) {
         cr_assert_eq(e.error, 0);
         cr_expect_str_eq(
                         field(&e, "MESSAGE", 0),
-                        "Recorded 5932 samples of nginx.service: nginx (PID 71) in 1min; hottest: foo 61%, bar 20%. See "
-                        "\"cprofctl task info 20261121T031005-abcd\".");
+                        "Recorded 5932 samples of nginx.service: nginx (PID 71) in 1min; hottest: foo 61%, bar "
+                        "20%. See \"cprofctl task info 20261121T031005-abcd\".");
         cr_expect_str_eq(field(&e, "MESSAGE_ID", 0), CPROF_MESSAGE_TASK_ENDED);
         cr_expect_str_eq(field(&e, "PRIORITY", 0), "5");
         cr_expect_str_eq(field(&e, "CPROF_STATE", 0), "finished");
@@ -203,14 +203,15 @@ Test(sink, ends_are_told_in_words) {
                 { TASK_STATE_FAILED,
                   "cprofd was stopped",
                   7,
-                  "Recording on-cpu of nginx.service: nginx (PID 71) failed: cprofd was stopped. 7 samples were kept.",
+                  "Recording on-cpu of nginx.service: nginx (PID 71) failed: cprofd was stopped. "
+                  "7 samples were kept.",
                   CPROF_MESSAGE_TASK_FAILED,
                   "4" },
                 { TASK_STATE_FAILED,
                   "no process could be sampled: Permission denied",
                   0,
-                  "Recording on-cpu of nginx.service: nginx (PID 71) failed: no process could be sampled: Permission "
-                  "denied.",
+                  "Recording on-cpu of nginx.service: nginx (PID 71) failed: no process could be "
+                  "sampled: Permission denied.",
                   CPROF_MESSAGE_TASK_FAILED,
                   "4" },
         };
