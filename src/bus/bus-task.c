@@ -102,7 +102,7 @@ static int method_start_task(sd_bus_message *m, void *userdata, sd_bus_error *er
         uint64_t duration_usec;
         char id[TASK_ID_MAX];
         Bus *b = userdata;
-        ProfileKind kind;
+        ProfileKind kind = PROFILE_KIND_ON_CPU;
         Subject subject;
         uint32_t pid;
         Unit *u;

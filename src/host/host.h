@@ -20,14 +20,18 @@ typedef struct Host {
         int proc_fd;
         int cgroup_fd;  /* the hierarchy that holds systemd's units: cgroup2, or v1 name=systemd */
         int cpuacct_fd; /* v1 only, -EBADF where there is none */
+        int unified_fd; /* hybrid only: the cgroup2 beside it, which has cpu.stat for each unit; -EBADF else
+                         */
         CgroupLayout cgroup_layout;
 
-        /* CPU time of a thread group in ns, dead threads included, or -ESRCH. NULL: only /proc/PID/stat is there. */
+        /* CPU time of a thread group in ns, dead threads included, or -ESRCH. NULL: only /proc/PID/stat is
+         * there. */
         int (*process_cpu_ns)(pid_t pid, uint64_t *ret_ns);
 } Host;
 
-/* @root is "/" in production; below it are proc/ and sys/fs/cgroup/. For another root process_cpu_ns is NULL and the
- * layout is told by which files are there (cgroup.controllers), not by statfs. Returns -errno of what can't be opened. */
+/* @root is "/" in production; below it are proc/ and sys/fs/cgroup/. For another root process_cpu_ns is NULL
+ * and the layout is told by which files are there (cgroup.controllers), not by statfs. Without a cgroup tree
+ * cgroup_fd is -EBADF. Returns -errno when proc/ can't be opened. */
 int host_new(const char *root, Host **ret_host);
 Host *host_free(Host *h);
 DEFINE_CLEANUP(Host *, host_free)

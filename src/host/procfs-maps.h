@@ -15,12 +15,13 @@ typedef struct MapsLine {
         size_t path_length;
 } MapsLine;
 
-#define MAPS_LINES_MAX 200000U          /* lines looked at in one process; more is -E2BIG */
+#define MAPS_LINES_MAX 200000U /* lines looked at in one process; more is -E2BIG */
 #define MAPS_TEXT_MAX (64U * 1024 * 1024)
 
 /* Pure: parses one line (no '\n'). Returns -EBADMSG for what is none. */
 int maps_line_parse(const char *line, size_t length, MapsLine *ret);
 
-/* Calls @fn for each executable mapping, ascending by address. -ESRCH when the process is gone or has no memory. */
+/* Calls @fn for each executable mapping, ascending by address. -ESRCH when the process is gone or has no
+ * memory. */
 int procfs_for_each_exec_mapping(
                 const Host *h, pid_t pid, int (*fn)(const MapsLine *line, void *userdata), void *userdata);

@@ -22,16 +22,21 @@ int proc_stat_parse(const char *text, size_t length, ProcStat *ret);
 
 /* All of these return -ESRCH when the process is gone, also if it goes during the call. */
 int procfs_read_stat(const Host *h, pid_t pid, ProcStat *ret);
+/* The effective one. */
 int procfs_read_uid(const Host *h, pid_t pid, uid_t *ret);
-/* Path of the program as the process's own root shows it, " (deleted)" stripped. -ENOENT for none (zombie). */
+/* Path of the program as the process's own root shows it, " (deleted)" stripped. -ENOENT for none (zombie).
+ */
 int procfs_read_exe(const Host *h, pid_t pid, char **ret_path);
+/* Made valid UTF-8, without control characters. */
 int procfs_read_comm(const Host *h, pid_t pid, char **ret_comm);
 /* Innermost PID of NSpid: in /proc/PID/status, what the process calls itself: names perf-PID.map. */
 int procfs_read_ns_pid(const Host *h, pid_t pid, pid_t *ret);
-/* Path within the hierarchy of h->cgroup_fd, "/system.slice/x.service". */
+/* Path within the hierarchy of h->cgroup_fd, "/system.slice/x.service"; "/" for what lies outside our cgroup
+ * namespace. */
 int procfs_read_cgroup(const Host *h, pid_t pid, char **ret_path);
 /* Pure part of the above: the text of /proc/PID/cgroup. -ENOENT: no line of that layout. */
 int proc_cgroup_parse(const char *text, CgroupLayout layout, char **ret_path);
 
-/* Calls @fn with each numeric name in /proc, ascending or not. A negative return of @fn ends it and is returned. */
+/* Calls @fn with each numeric name in /proc, ascending or not. A negative return of @fn ends it and is
+ * returned. */
 int procfs_for_each_pid(const Host *h, int (*fn)(pid_t pid, void *userdata), void *userdata);

@@ -90,7 +90,11 @@ static int add_by_build_id(DebugFileSearch *s, const char *const *roots) {
                 return 0;
 
         for (size_t i = 0; i < s->image->build_id_size; i++)
-                n += (size_t) snprintf(name + n, sizeof(name) - n, i == 0 ? "%02x/" : "%02x", s->image->build_id[i]);
+                n += (size_t) snprintf(
+                                name + n,
+                                sizeof(name) - n,
+                                i == 0 ? "%02x/" : "%02x",
+                                s->image->build_id[i]);
         (void) snprintf(name + n, sizeof(name) - n, ".debug");
 
         for (unsigned i = 0; roots[i] && i < DEBUG_ROOTS_MAX; i++) {
@@ -155,7 +159,10 @@ static int add_by_link(DebugFileSearch *s, const char *const *roots, const char 
 }
 
 int debug_file_search_new(
-                const char *const *roots, const ElfImage *image, const char *path, DebugFileSearch **ret_search) {
+                const char *const *roots,
+                const ElfImage *image,
+                const char *path,
+                DebugFileSearch **ret_search) {
         _cleanup_(debug_file_search_freep) DebugFileSearch *s = NULL;
         int r;
 
@@ -181,7 +188,8 @@ int debug_file_search_new(
         return 0;
 }
 
-/* Returns 0 when the next candidate is open and could be it, -ENOMEM, or another error for one to pass over. */
+/* Returns 0 when the next candidate is open and could be it, -ENOMEM, or another error for one to pass over.
+ */
 static int open_candidate(DebugFileSearch *s) {
         int r;
 

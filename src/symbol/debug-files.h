@@ -3,8 +3,8 @@
 
 #include "symbol/elf-image.h"
 
-/* Looks for the separate file of debug information of an ELF file: first by build id, then by .gnu_debuglink, whose checksum has to
- * match. In both ways the build ids must be equal. */
+/* Looks for the separate file of debug information of an ELF file: first by build id, then by
+ * .gnu_debuglink, whose checksum has to match. In both ways the build ids must be equal. */
 typedef struct DebugFileSearch DebugFileSearch;
 
 #define DEBUG_ROOTS_MAX 8U
@@ -16,18 +16,23 @@ typedef struct DebugFile {
         char *path;      /* owned */
 } DebugFile;
 
-#define DEBUG_FILE_INIT { .fd = -EBADF }
+#define DEBUG_FILE_INIT \
+        { .fd = -EBADF }
 void debug_file_done(DebugFile *f);
 
-/* @roots is NULL-terminated. @path is where the file is, as its process sees it, and is taken as a path of the host: what is found
- * there is checked, so that a wrong one can't lie. All are borrowed during the search. */
+/* @roots is NULL-terminated. @path is where the file is, as its process sees it, and is taken as a path of
+ * the host: what is found there is checked, so that a wrong one can't lie. All are borrowed during the
+ * search. */
 int debug_file_search_new(
-                const char *const *roots, const ElfImage *image, const char *path, DebugFileSearch **ret_search);
+                const char *const *roots,
+                const ElfImage *image,
+                const char *path,
+                DebugFileSearch **ret_search);
 DebugFileSearch *debug_file_search_free(DebugFileSearch *s);
 DEFINE_CLEANUP(DebugFileSearch *, debug_file_search_free)
 
-/* Tries one candidate, or reads a slice of it for the checksum. Returns 1 to go on, 0 when the file was found, -ENOENT when there is
- * none, -ENOMEM. */
+/* Tries one candidate, or reads a slice of it for the checksum. Returns 1 to go on, 0 when the file was
+ * found, -ENOENT when there is none, -ENOMEM. */
 int debug_file_search_step(DebugFileSearch *s);
 
 /* After 0. */

@@ -84,11 +84,15 @@ static int read_header(ElfImage *e, Header *ret) {
         if (r < 0)
                 return r;
 
-#define HEADER_OF(h)                                                                                          \
-        (Header) {                                                                                            \
-                .segments_offset = (h).e_phoff, .n_segments = (h).e_phnum, .segment_size = (h).e_phentsize,   \
-                .sections_offset = (h).e_shoff, .n_sections = (h).e_shnum, .section_size = (h).e_shentsize,   \
-                .section_names = (h).e_shstrndx,                                                              \
+#define HEADER_OF(h)                             \
+        (Header){                                \
+                .segments_offset = (h).e_phoff,  \
+                .n_segments = (h).e_phnum,       \
+                .segment_size = (h).e_phentsize, \
+                .sections_offset = (h).e_shoff,  \
+                .n_sections = (h).e_shnum,       \
+                .section_size = (h).e_shentsize, \
+                .section_names = (h).e_shstrndx, \
         }
         *ret = e->is_64 ? HEADER_OF(u.h64) : HEADER_OF(u.h32);
         return 0;
@@ -121,11 +125,11 @@ static int read_segment(const ElfImage *e, uint64_t offset, ElfSegment *ret, uin
 static int read_section(const ElfImage *e, uint64_t offset, ElfSection *ret) {
         int r;
 
-#define SECTION_OF(s)                                                                                         \
-        (ElfSection) {                                                                                        \
-                .address = (s).sh_addr, .offset = (s).sh_offset, .size = (s).sh_size,                         \
-                .entry_size = (s).sh_entsize, .flags = (s).sh_flags, .name = (s).sh_name,                     \
-                .type = (s).sh_type, .link = (s).sh_link,                                                     \
+#define SECTION_OF(s)                                                                     \
+        (ElfSection) {                                                                    \
+                .address = (s).sh_addr, .offset = (s).sh_offset, .size = (s).sh_size,     \
+                .entry_size = (s).sh_entsize, .flags = (s).sh_flags, .name = (s).sh_name, \
+                .type = (s).sh_type, .link = (s).sh_link,                                 \
         }
         if (e->is_64) {
                 Elf64_Shdr s;
@@ -213,7 +217,8 @@ static int read_sections(ElfImage *e, Header *h) {
             read_section(e, h->sections_offset, &first) < 0)
                 return 0;
 
-        /* With many sections the header has no room for their number: gABI, "section header table, index 0". */
+        /* With many sections the header has no room for their number: gABI, "section header table, index 0".
+         */
         if (h->n_sections == 0)
                 h->n_sections = (uint32_t) MIN_OF(first.size, (uint64_t) UINT32_MAX);
         if (h->section_names == SHN_XINDEX)
@@ -347,5 +352,6 @@ int elf_image_address(const ElfImage *e, uint64_t offset, uint64_t *ret_address)
 }
 
 bool elf_image_same_build_id(const ElfImage *a, const ElfImage *b) {
-        return a->build_id_size == b->build_id_size && memcmp(a->build_id, b->build_id, a->build_id_size) == 0;
+        return a->build_id_size == b->build_id_size &&
+                        memcmp(a->build_id, b->build_id, a->build_id_size) == 0;
 }

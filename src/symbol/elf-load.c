@@ -148,7 +148,8 @@ static int begin_section(ElfLoad *l, const ElfImage *image, uint32_t type, unsig
         return 1;
 }
 
-/* Reads the code symbols of one section. Returns 1 for more, 0 if there were some, -ENOENT if not, or another error. */
+/* Reads the code symbols of one section. Returns 1 for more, 0 if there were some, -ENOENT if not, or
+ * another error. */
 static int read_section(ElfLoad *l, const ElfImage *image, uint32_t type, unsigned block) {
         int r;
 
@@ -181,7 +182,9 @@ static int step_symtab(ElfLoad *l) {
                 return r;
 
         return finish_with(
-                        l, l->path ? SYMBOL_SOURCE_SYMTAB : SYMBOL_SOURCE_VDSO, l->reader.has_local_functions);
+                        l,
+                        l->path ? SYMBOL_SOURCE_SYMTAB : SYMBOL_SOURCE_VDSO,
+                        l->reader.has_local_functions);
 }
 
 static int step_debug_file_search(ElfLoad *l) {
@@ -191,7 +194,8 @@ static int step_debug_file_search(ElfLoad *l) {
                 return -ENOENT;
 
         if (!l->search)
-                return debug_file_search_new(l->debug_roots, l->image, l->path, &l->search) < 0 ? -ENOMEM : 1;
+                return debug_file_search_new(l->debug_roots, l->image, l->path, &l->search) < 0 ? -ENOMEM
+                                                                                                : 1;
 
         r = debug_file_search_step(l->search);
         if (r != 0)

@@ -65,7 +65,8 @@ int elf_symbols_begin(
         return r == -EBADMSG ? -ENOENT : r;
 }
 
-/* Markers are no names: mapping symbols of arm64 and RISC-V ("$x", "$d") and labels of compilers (".L12"). */
+/* Markers are no names: mapping symbols of arm64 and RISC-V ("$x", "$d") and labels of compilers (".L12").
+ */
 static bool is_marker(ElfSymbolReader *reader, uint32_t name) {
         uint32_t *memo = &reader->marker_names[name % ELEMENTSOF(reader->marker_names)];
         char start[2] = {};
@@ -107,7 +108,8 @@ static int add_symbol(ElfSymbolReader *reader, const Elf64_Sym *sym) {
         if (sym->st_name == 0 || sym->st_shndx == SHN_UNDEF)
                 return 0;
 
-        room = sym->st_shndx == SHN_XINDEX ? size : room_in_section(reader->image, sym->st_shndx, sym->st_value);
+        room = sym->st_shndx == SHN_XINDEX ? size
+                                           : room_in_section(reader->image, sym->st_shndx, sym->st_value);
         if (room == 0)
                 return 0;
 

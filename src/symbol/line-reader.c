@@ -12,7 +12,10 @@ static int for_each_line(LineReader *reader, LineFn fn, void *userdata) {
         int r;
 
         while ((newline = memchr(line, '\n', (size_t) (end - line)))) {
-                r = fn(line, (size_t) (newline - line), buffer_offset + (uint64_t) (line - reader->buffer), userdata);
+                r = fn(line,
+                       (size_t) (newline - line),
+                       buffer_offset + (uint64_t) (line - reader->buffer),
+                       userdata);
                 if (r < 0)
                         return r;
                 line = newline + 1;
@@ -32,8 +35,8 @@ int line_reader_step(LineReader *reader, LineFn fn, void *userdata) {
         assert(fn);
 
         if (reader->n_buffer == sizeof(reader->buffer)) {
-                /* No line has this length. What follows is taken for a line of its own, and is no valid one unless made so
-                 * on purpose. */
+                /* No line has this length. What follows is taken for a line of its own, and is no valid one
+                 * unless made so on purpose. */
                 reader->n_buffer = 0;
         }
 

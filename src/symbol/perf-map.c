@@ -53,7 +53,8 @@ int perf_map_line_parse(const char *line, size_t length, PerfMapLine *ret) {
                 return -EBADMSG;
         if (p == end || memchr(p, '\0', (size_t) (end - p)))
                 return -EBADMSG;
-        if (l.size == 0 || l.size > PERF_MAP_CODE_SIZE_MAX || __builtin_add_overflow(l.start, l.size, &code_end))
+        if (l.size == 0 || l.size > PERF_MAP_CODE_SIZE_MAX ||
+            __builtin_add_overflow(l.start, l.size, &code_end))
                 return -EBADMSG;
 
         l.name = p;
@@ -169,14 +170,15 @@ static uint32_t lower_bound(const PerfMap *m, uint64_t address) {
         return (uint32_t) low;
 }
 
-/* From the last line to the first, each gets the addresses that no later one has: every address is given once, however the lines
- * overlap. Returns 1 for more. */
+/* From the last line to the first, each gets the addresses that no later one has: every address is given
+ * once, however the lines overlap. Returns 1 for more. */
 static int match_step(PerfMap *m) {
         for (unsigned n = 0; n < MATCH_SLICE && m->n_unmatched > 0; n++) {
                 const Code *code = &m->codes[--m->n_unmatched];
                 uint32_t i = next_free(m, lower_bound(m, code->start));
 
-                for (; i < m->n_addresses && m->addresses[i] - code->start < code->size; i = next_free(m, i + 1))
+                for (; i < m->n_addresses && m->addresses[i] - code->start < code->size;
+                     i = next_free(m, i + 1))
                         m->matches[i] = (Match){ .code = (uint32_t) m->n_unmatched + 1, .next = i + 1 };
         }
 

@@ -96,7 +96,10 @@ void symbol_cache_put(SymbolCache *c, const Module *m, ModuleSymbols *symbols) {
         }
 
         *e = (Entry){
-                .key = { .dev = m->dev, .inode = m->inode, .change_sec = m->change_sec, .change_nsec = m->change_nsec },
+                .key = { .dev = m->dev,
+                         .inode = m->inode,
+                         .change_sec = m->change_sec,
+                         .change_nsec = m->change_nsec },
                 .symbols = symbols,
                 .bytes = module_symbols_bytes(symbols) + sizeof(*e),
         };

@@ -5,7 +5,8 @@
 
 #define SORT_SLICE 8192U /* elements moved per step: about a millisecond in a large table */
 
-/* Symbols may be nested or overlap, so that the one that starts last is not always the one that holds an address. */
+/* Symbols may be nested or overlap, so that the one that starts last is not always the one that holds an
+ * address. */
 #define WALK_MAX 256U
 
 typedef enum TableState {
@@ -60,8 +61,8 @@ SymbolTable *symbol_table_free(SymbolTable *t) {
         return NULL;
 }
 
-/* A total order, so that the result does not depend on the order of the file. Symbols with a size come before those without,
- * because they decide whether the others count. */
+/* A total order, so that the result does not depend on the order of the file. Symbols with a size come
+ * before those without, because they decide whether the others count. */
 static bool symbol_is_before(const Symbol *a, const Symbol *b) {
         if (a->address != b->address)
                 return a->address < b->address;
@@ -123,7 +124,8 @@ static void sift_down(Symbol *symbols, size_t root, size_t n) {
         symbols[root] = moved;
 }
 
-/* Heapsort: in place, can pause after any element, and no order of the input makes it slow. Returns 1 for more. */
+/* Heapsort: in place, can pause after any element, and no order of the input makes it slow. Returns 1 for
+ * more. */
 static int sort_step(SymbolTable *t) {
         size_t n = SORT_SLICE;
 
@@ -160,7 +162,8 @@ static uint64_t next_start(const SymbolTable *t, size_t i) {
         return UINT64_MAX;
 }
 
-/* Gives symbols without a size theirs, and drops the ones inside a function that has one: these are labels. */
+/* Gives symbols without a size theirs, and drops the ones inside a function that has one: these are labels.
+ */
 static void close_open_symbols(SymbolTable *t, bool complete) {
         uint64_t covered_end = 0, next = 0;
         size_t n = 0;

@@ -5,8 +5,8 @@
 #include "host/host.h"
 #include "task/profile.h"
 
-/* Names for the frames of a profile, in slices of bounded time, so that it can run between two ticks. Tables of modules are
- * kept in a cache (SYMBOL_CACHE_BYTES_MAX) across profiles. */
+/* Names for the frames of a profile, in slices of bounded time, so that it can run between two ticks. Tables
+ * of modules are kept in a cache (SYMBOL_CACHE_BYTES_MAX) across profiles. */
 typedef struct Symbolizer Symbolizer;
 
 #define SYMBOL_CACHE_BYTES_MAX (24U * 1024 * 1024)
@@ -22,9 +22,9 @@ Symbols *symbols_free(Symbols *s);
 DEFINE_CLEANUP(Symbols *, symbols_free)
 
 typedef struct SymbolName {
-        const char *name;   /* demangled, valid UTF-8, never NULL; "libc.so.6+0x2a1c0" for unknown code */
+        const char *name; /* demangled, valid UTF-8, never NULL; "libc.so.6+0x2a1c0" for unknown code */
         const char *system_name; /* as in the symbol table, or the same as name */
-        bool known;         /* a symbol was found */
+        bool known;              /* a symbol was found */
 } SymbolName;
 
 /* A job over @profile (borrowed until it is done or cancelled; must not change meanwhile). */
@@ -33,8 +33,8 @@ int symbol_job_new(Symbolizer *s, const Profile *profile, SymbolJob **ret_job);
 SymbolJob *symbol_job_free(SymbolJob *j);
 DEFINE_CLEANUP(SymbolJob *, symbol_job_free)
 
-/* Works for about @budget_usec of CLOCK_MONOTONIC (one step of a large table may take some ms more). Returns 1 while there
- * is more to do, 0 when done. One module that can't be read never stops the rest. */
+/* Works for about @budget_usec of CLOCK_MONOTONIC (one step of a large table may take some ms more). Returns
+ * 1 while there is more to do, 0 when done. One module that can't be read never stops the rest. */
 int symbol_job_step(SymbolJob *j, usec_t budget_usec);
 
 /* After 0: hands the result over. */

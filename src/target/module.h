@@ -6,12 +6,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 typedef enum ModuleType {
         MODULE_KERNEL, /* the one kernel; addresses are absolute */
         MODULE_FILE,   /* an ELF file; offsets are file offsets */
-        MODULE_VDSO,   /* an ELF image in memory; offsets from its start; shared by all processes of one boot */
+        MODULE_VDSO,   /* an ELF image in memory; offsets from its start; shared by all processes of one boot
+                        */
         MODULE_ANON,   /* a process's memory without a file (JIT); addresses are absolute in that process */
         _MODULE_TYPE_MAX,
         _MODULE_TYPE_INVALID = -EINVAL,
@@ -27,7 +29,7 @@ typedef struct Module {
         ModuleTable *table; /* borrowed, outlives us */
 
         char *path; /* as the process sees it, "/usr/bin/openssl"; "[kernel.kallsyms]"; "[vdso]"; "[anon]" */
-        int fd;     /* MODULE_FILE: the file itself, read-only, kept open; -EBADF if it could not be opened */
+        int fd; /* MODULE_FILE: the file itself, read-only, kept open; -EBADF if it could not be opened */
         int open_error; /* -errno of that */
 
         uint64_t dev, inode;
@@ -39,12 +41,14 @@ typedef struct Module {
         /* MODULE_ANON */
         pid_t pid, ns_pid;
         uint64_t start_ticks;
-        int perf_map_fd; /* /tmp/perf-NSPID.map below the process's root, opened on first use; -EBADF if none */
+        int perf_map_fd; /* /tmp/perf-NSPID.map below the process's root, opened on first use; -EBADF if none
+                          */
 
-        UT_hash_handle hh; /* internal to the table */
+        uint64_t key[6];   /* internal to the table */
+        UT_hash_handle hh; /* ditto */
 } Module;
 
-#define MODULES_MAX 8192U /* open files at most; above that frames stay unnamed and are counted */
+#define MODULES_MAX 8192U /* of all types; above that code is unknown and counted as such */
 
 int module_table_new(ModuleTable **ret_table);
 ModuleTable *module_table_free(ModuleTable *t); /* all modules must have been released */
@@ -56,3 +60,27 @@ Module *module_unref(Module *m); /* closes and removes with the last reference; 
 DEFINE_CLEANUP(Module *, module_unref)
 
 Module *module_table_kernel(ModuleTable *t); /* a new reference */
+
+/* What follows is for process-maps.c: the modules that mappings point into. Each returns a new reference, or
+ * -ENOSPC when the table is full. @path need not be terminated. */
+
+/* The file of a mapping: the module that is there, else a new one. With @fd -EBADF and an @open_error, @st
+ * needs only st_dev and st_ino. Takes @fd over on success (an open file that the table already has is
+ * closed). */
+int module_table_get_file(
+                ModuleTable *t,
+                const struct stat *st,
+                int fd,
+                int open_error,
+                const char *path,
+                size_t path_length,
+                Module **ret);
+
+/* The module of that file if the table has it, NULL otherwise. */
+Module *module_table_find_file(ModuleTable *t, const struct stat *st);
+
+/* By content: takes @image (malloc) over on success. */
+int module_table_get_vdso(ModuleTable *t, void *image, size_t size, Module **ret);
+
+/* The code without a file of one process. */
+int module_table_get_anon(ModuleTable *t, pid_t pid, uint64_t start_ticks, Module **ret);

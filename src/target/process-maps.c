@@ -1,1 +1,234 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* From an address in a process to the module that holds it. */
+#include "target/process-maps.h"
+
+#include "host/procfs-pid.h"
+#include "target/module-open.h"
+
+typedef struct Mapping {
+        uint64_t start, end, offset;
+        uint64_t inode;
+        uint32_t dev_major, dev_minor;
+        Module *module; /* a reference */
+        bool vanished;  /* not in the last reading: kept for samples that were taken before */
+} Mapping;
+
+typedef struct MappingList {
+        Mapping *items; /* ascending, without overlap */
+        size_t n, allocated;
+} MappingList;
+
+struct ProcessMaps {
+        const Host *host;   /* borrowed, outlives us */
+        ModuleTable *table; /* ditto */
+        ProcessKey key;
+        MappingList list;
+};
+
+static void list_done(MappingList *l) {
+        for (size_t i = 0; i < l->n; i++)
+                (void) module_unref(l->items[i].module);
+        free(l->items);
+        *l = (MappingList){};
+}
+
+/* Takes the reference of @m over on success. */
+static int list_append(MappingList *l, const Mapping *m) {
+        if (l->n == l->allocated) {
+                size_t n = l->allocated > 0 ? l->allocated * 2 : 32;
+                Mapping *items;
+
+                items = realloc(l->items, n * sizeof(items[0]));
+                if (!items)
+                        return -ENOMEM;
+
+                l->items = items;
+                l->allocated = n;
+        }
+
+        l->items[l->n++] = *m;
+        return 0;
+}
+
+typedef struct Reading {
+        ProcessMaps *maps;
+        MappingList list;
+        size_t next_old; /* the first old mapping that does not end before the current line */
+} Reading;
+
+/* Old mappings below @start and not under @end of the last new one survive one reading. */
+static int keep_vanished(Reading *rd, uint64_t start) {
+        MappingList *old = &rd->maps->list;
+        int r;
+
+        for (; rd->next_old < old->n && old->items[rd->next_old].start < start; rd->next_old++) {
+                Mapping m = old->items[rd->next_old];
+                uint64_t last_end = rd->list.n > 0 ? rd->list.items[rd->list.n - 1].end : 0;
+
+                if (m.vanished || m.start < last_end || m.end > start)
+                        continue;
+                if (rd->list.n >= PROCESS_MAPPINGS_MAX)
+                        return 0;
+
+                m.vanished = true;
+                r = list_append(&rd->list, &m);
+                if (r < 0)
+                        return r;
+                (void) module_ref(m.module);
+        }
+
+        return 0;
+}
+
+/* The old mapping with the same pages: its module need not be looked for, and stays the same one even if the
+ * file has been deleted since, which changes its change time. */
+static const Mapping *find_old(Reading *rd, const MapsLine *l) {
+        MappingList *old = &rd->maps->list;
+        const Mapping *m = old->items + rd->next_old;
+
+        if (rd->next_old >= old->n || m->start != l->start || m->end != l->end || m->offset != l->offset ||
+            m->inode != l->inode || m->dev_major != l->dev_major || m->dev_minor != l->dev_minor)
+                return NULL;
+
+        return m;
+}
+
+static int on_line(const MapsLine *l, void *userdata) {
+        Reading *rd = userdata;
+        ProcessMaps *maps = rd->maps;
+        Mapping m = {
+                .start = l->start,
+                .end = l->end,
+                .offset = l->offset,
+                .inode = l->inode,
+                .dev_major = l->dev_major,
+                .dev_minor = l->dev_minor,
+        };
+        const Mapping *old;
+        int r;
+
+        r = keep_vanished(rd, l->start);
+        if (r < 0)
+                return r;
+        if (rd->list.n >= PROCESS_MAPPINGS_MAX)
+                return 0;
+        if (rd->list.n > 0 && l->start < rd->list.items[rd->list.n - 1].end)
+                return 0; /* the text is read in pieces; what moved in between is seen next time */
+
+        old = find_old(rd, l);
+        if (old) {
+                m.module = module_ref(old->module);
+                rd->next_old++;
+        } else {
+                r = module_open_mapping(maps->host, maps->table, maps->key, l, &m.module);
+                if (r < 0)
+                        return r == -ENOMEM ? r : 0; /* unknown code */
+        }
+
+        r = list_append(&rd->list, &m);
+        if (r < 0)
+                (void) module_unref(m.module);
+
+        return r;
+}
+
+static bool is_same_process(const ProcessMaps *m) {
+        ProcStat st;
+
+        return procfs_read_stat(m->host, m->key.pid, &st) >= 0 && st.start_ticks == m->key.start_ticks;
+}
+
+/* The process's one module without a file, if it has such code. */
+static Module *find_anon(const MappingList *l) {
+        for (size_t i = 0; i < l->n; i++)
+                if (l->items[i].module->type == MODULE_ANON)
+                        return l->items[i].module;
+
+        return NULL;
+}
+
+int process_maps_refresh(ProcessMaps *m) {
+        Reading rd = { .maps = m };
+        Module *anon;
+        int r;
+
+        assert(m);
+
+        r = procfs_for_each_exec_mapping(m->host, m->key.pid, on_line, &rd);
+        if (r >= 0)
+                r = keep_vanished(&rd, UINT64_MAX);
+        /* Afterwards: what lives under this PID now has lived there all the time. */
+        if (r >= 0 && !is_same_process(m))
+                r = -ESRCH;
+        if (r < 0) {
+                list_done(&rd.list);
+                return r;
+        }
+
+        anon = find_anon(&rd.list);
+        if (anon)
+                module_open_perf_map(m->host, anon);
+
+        list_done(&m->list);
+        m->list = rd.list;
+        return 0;
+}
+
+int process_maps_new(const Host *host, ModuleTable *table, ProcessKey key, ProcessMaps **ret_maps) {
+        _cleanup_(process_maps_freep) ProcessMaps *m = NULL;
+        int r;
+
+        assert(host);
+        assert(table);
+        assert(ret_maps);
+
+        m = calloc(1, sizeof(*m));
+        if (!m)
+                return -ENOMEM;
+
+        m->host = host;
+        m->table = table;
+        m->key = key;
+
+        r = process_maps_refresh(m);
+        if (r < 0)
+                return r;
+
+        *ret_maps = TAKE_PTR(m);
+        return 0;
+}
+
+ProcessMaps *process_maps_free(ProcessMaps *m) {
+        if (!m)
+                return NULL;
+
+        list_done(&m->list);
+        free(m);
+        return NULL;
+}
+
+int process_maps_find(ProcessMaps *m, uint64_t address, Module **ret_module, uint64_t *ret_offset) {
+        size_t low = 0, high;
+        const Mapping *found;
+
+        assert(m);
+        assert(ret_module);
+        assert(ret_offset);
+
+        for (high = m->list.n; low < high;) {
+                size_t middle = low + (high - low) / 2;
+
+                if (m->list.items[middle].end <= address)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        found = m->list.items + low;
+        if (low >= m->list.n || address < found->start)
+                return -ENOENT;
+
+        *ret_module = found->module;
+        *ret_offset = found->module->type == MODULE_ANON ? address : address - found->start + found->offset;
+        return 0;
+}

@@ -10,16 +10,17 @@ typedef struct ProcessMaps ProcessMaps;
 
 #define PROCESS_MAPPINGS_MAX 16384U /* executable ones per process; what lies above is unknown code */
 
-/* Reads the mappings and opens files not seen yet through /proc/PID/map_files, else /proc/PID/root. Returns -ESRCH when
- * the process is gone (or is another one under the same PID). @table is borrowed and outlives it. */
+/* Reads the mappings and opens files not seen yet through /proc/PID/map_files, else /proc/PID/root. Returns
+ * -ESRCH when the process is gone (or is another one under the same PID). @table is borrowed and outlives
+ * it. */
 int process_maps_new(const Host *host, ModuleTable *table, ProcessKey key, ProcessMaps **ret_maps);
 ProcessMaps *process_maps_free(ProcessMaps *m);
 DEFINE_CLEANUP(ProcessMaps *, process_maps_free)
 
-/* Reads them again; modules that are still mapped stay the same objects, mappings that vanished stay until the next
- * refresh only if nothing new overlaps them. -ESRCH: gone; the old state is kept. */
+/* Reads them again; modules that are still mapped stay the same objects, mappings that vanished stay until
+ * the next refresh only if nothing new overlaps them. -ESRCH: gone; the old state is kept. */
 int process_maps_refresh(ProcessMaps *m);
 
-/* The module and the offset in it (file offset, image offset or absolute address, by module type) of @address.
- * Borrowed. Returns -ENOENT when no mapping holds it. */
+/* The module and the offset in it (file offset, image offset or absolute address, by module type) of
+ * @address. Borrowed. Returns -ENOENT when no mapping holds it. */
 int process_maps_find(ProcessMaps *m, uint64_t address, Module **ret_module, uint64_t *ret_offset);

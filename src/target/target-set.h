@@ -11,7 +11,10 @@ typedef struct TargetSet TargetSet;
 #define TARGETS_PROCESSES_MAX 65536U /* more are counted, not kept */
 #define TARGETS_UNITS_MAX 16384U
 
-/* Told during target_set_refresh(), removals first. Objects are complete; on removal they are still valid. */
+/* Told during target_set_refresh(), removals first; only a unit that is left by its last process for another
+ * unit is removed after that process has changed. A unit whose last process is replaced within one pass
+ * stays. Objects are complete; on removal they are still valid and in the set. target_set_free() tells
+ * nothing. */
 typedef struct TargetEvents {
         void (*unit_added)(Unit *u, void *userdata);
         void (*unit_removed)(Unit *u, void *userdata);
@@ -33,7 +36,7 @@ int target_set_refresh(TargetSet *s, usec_t now_usec);
 /* Whether the last pass came from BPF or /proc: "bpf" or "proc". */
 const char *target_set_source(const TargetSet *s);
 
-Unit *target_set_units(TargetSet *s);         /* iterate with HASH_ITER(hh, …) */
+Unit *target_set_units(TargetSet *s); /* iterate with HASH_ITER(hh, …) */
 Process *target_set_processes(TargetSet *s);
 Unit *target_set_find_unit(TargetSet *s, const char *name);
 Process *target_set_find_process(TargetSet *s, pid_t pid);
@@ -52,6 +55,6 @@ double process_cpu_percent(const Process *p);
 double unit_cpu_percent(const Unit *u);
 unsigned unit_n_threads(TargetSet *s, Unit *u);
 
-/* Pure: the chain of units of a cgroup path, outermost first ("-.slice" always first). @names are UNIT names as in
- * Unit.name, @path_lengths how much of @path each covers. Returns the number, at most @max. */
+/* Pure: the chain of units of a cgroup path, outermost first ("-.slice" always first). @names are UNIT names
+ * as in Unit.name, @path_lengths how much of @path each covers. Returns the number, at most @max. */
 int cgroup_path_to_units(const char *path, size_t max, char **ret_names, size_t *ret_path_lengths);

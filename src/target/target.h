@@ -11,6 +11,7 @@
 typedef struct Process Process;
 typedef struct Unit Unit;
 typedef struct Cgroup Cgroup;
+typedef struct NameGroup NameGroup;
 
 /* A process for ever: its PID alone is reused. */
 typedef struct ProcessKey {
@@ -31,26 +32,33 @@ struct Process {
         char *comm; /* program name: /proc/PID/comm of the leader, valid UTF-8 */
         char *exe;  /* path as the process sees it, NULL if unknown */
 
-        /* What silence and OAP know it by: comm, with "#N" (N ≥ 2) when several live in the unit. Freed numbers are
-         * reused, lowest first, so that a respawned worker takes its predecessor's. */
+        /* What silence and OAP know it by: comm, with "#N" (N ≥ 2) when several live in the unit. Freed
+         * numbers are reused, lowest first, so that a respawned worker takes its predecessor's. */
         char *name;
         unsigned ordinal;
 
-        Cgroup *cgroup;      /* borrowed from the set */
-        Unit *unit;          /* the innermost target unit; borrowed; never NULL ("-.slice" at least) */
+        Cgroup *cgroup; /* a reference into the set */
+        Unit *unit;     /* the innermost target unit; borrowed; never NULL ("-.slice" at least) */
         Process *unit_next, *unit_prev; /* list of unit->processes (utlist DL) */
 
         CpuSample now, before; /* last pass and the one before */
         unsigned n_threads;
-        bool fresh;            /* first seen by the last pass: that second is not whole */
+        bool fresh; /* first seen by the last pass: that second is not whole */
 
-        uint64_t pass;         /* internal to the set */
-        void *watch;           /* of policy/watch-set, NULL if no policy wants it */
-        UT_hash_handle hh;     /* by pid */
+        void *watch; /* of policy/watch-set, NULL if no policy wants it */
+
+        /* internal to the set */
+        uint64_t pass;         /* last seen */
+        uint64_t recheck_pass; /* when to look at what changes without a trace in the task iterator */
+        uint64_t cgroup_id;    /* as the iterator last said, 0 = unknown */
+        unsigned n_tasks_seen; /* threads the iterator gave in this pass */
+        bool changed_queued;
+        Process *changed_next;
+        UT_hash_handle hh; /* by pid */
 };
 
 struct Unit {
-        char *name;        /* "nginx.service"; nested ones "user@1000.service/app.scope" (outermost/innermost) */
+        char *name; /* "nginx.service"; nested ones "user@1000.service/app.scope" (outermost/innermost) */
         char *cgroup_path; /* within the hierarchy; the outermost directory of that unit */
         Unit *slice;       /* the unit above it, NULL for "-.slice" */
 
@@ -59,13 +67,22 @@ struct Unit {
         char *invocation_id; /* 32 hex digits, may be NULL */
         pid_t main_pid;      /* 0 = unknown */
 
-        Process *processes; /* of this unit itself, not of units below */
-        unsigned n_children; /* units below that name it as slice */
+        Process *processes;                       /* of this unit itself, not of units below */
+        unsigned n_children;                      /* units below that name it as slice */
+        Unit *children, *child_next, *child_prev; /* those (utlist DL) */
 
         CpuSample now, before; /* of the whole subtree; kept only while wanted */
         bool cpu_wanted;
         bool cpu_from_cgroup;
 
         void *watch; /* of policy/watch-set */
-        UT_hash_handle hh; /* by name */
+
+        /* internal to the set */
+        bool path_ambiguous; /* other directories hold a unit of the same nested name: cgroup_path is one of
+                                them */
+        bool emptied_queued; /* may be to be removed */
+        Unit *emptied_next;
+        uint64_t keep_pass; /* gets a new process in that pass */
+        NameGroup *names;   /* which ordinals are taken */
+        UT_hash_handle hh;  /* by name */
 };

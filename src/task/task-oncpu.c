@@ -8,7 +8,7 @@
 /* One frame before it has an index in some profile. */
 typedef struct ResolvedFrame {
         uint64_t address;
-        Module *module; /* borrowed; NULL: unknown */
+        Module *module; /* a reference: reading mappings again may let go of theirs; NULL: unknown */
         uint64_t offset;
 } ResolvedFrame;
 
@@ -145,9 +145,15 @@ stack_resolve(ResolvedStack *s,
                 };
 
                 f->address = q.address;
-                if (process_cache_resolve(cache, e, &q, &f->module, &f->offset) < 0)
-                        f->module = NULL;
+                f->module = NULL;
+                if (process_cache_resolve(cache, e, &q, &f->module, &f->offset) >= 0)
+                        (void) module_ref(f->module);
         }
+}
+
+static void stack_release(ResolvedStack *s) {
+        for (unsigned i = 0; i < s->n_user; i++)
+                s->user[i].module = module_unref(s->user[i].module);
 }
 
 static void task_note_instant(Task *t, usec_t at_usec) {
@@ -204,6 +210,9 @@ void oncpu_take_sample(
 
                 task_add_stack(t, sample, &s);
         }
+
+        if (resolved)
+                stack_release(&s);
 }
 
 void oncpu_task_update(OncpuTask *o) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* workload IDLE_SEC BUSY_SEC [THREADS]: an ordinary service that goes bad: idles, then burns one core per thread in three functions with
- * known shares, 60, 30 and 10 % of the time. BUSY_SEC 0 = for ever. With IDLE_SEC "-" it stays good: wakes ten times a second. */
+/* workload IDLE_SEC BUSY_SEC [THREADS]: an ordinary service that goes bad: idles, then burns one core per
+ * thread in three functions with known shares, 60, 30 and 10 % of the time. BUSY_SEC 0 = for ever. With
+ * IDLE_SEC "-" it stays good: wakes ten times a second. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 volatile uint64_t workload_sink;
+void *volatile workload_frame;
 
 static uint64_t spin(uint64_t n, uint64_t x) {
         while (n-- > 0)
@@ -18,11 +20,13 @@ static uint64_t spin(uint64_t n, uint64_t x) {
         return x;
 }
 
-/* Inlined spins, so that each function is a leaf of its own: the oracle counts self time. */
-#define DEFINE_WORK(name, share)                                                                              \
-        __attribute__((noinline)) void name(void);                                                            \
-        void name(void) {                                                                                     \
-                workload_sink += spin((share) * 20000, workload_sink);                                        \
+/* Inlined spins, so that each function is a leaf of its own: the oracle counts self time. Asking for the
+ * frame address makes the compiler keep a frame pointer even in a leaf. */
+#define DEFINE_WORK(name, share)                                      \
+        __attribute__((noinline)) void name(void);                    \
+        void name(void) {                                             \
+                workload_frame = __builtin_frame_address(0);          \
+                workload_sink += spin((share) *20000, workload_sink); \
         }
 
 DEFINE_WORK(resize_images, 60)
@@ -70,11 +74,12 @@ int main(int argc, char **argv) {
         end = atof(argv[2]) > 0 ? now() + atof(argv[2]) : 0;
 
         for (unsigned i = 1; i < n_threads && i < 64; i++) {
-                char name[16];
+                char name[32];
 
                 if (pthread_create(threads + i, NULL, serve, &end) != 0)
                         return EXIT_FAILURE;
                 (void) snprintf(name, sizeof(name), "worker-%u", i);
+                name[15] = '\0';
                 (void) pthread_setname_np(threads[i], name);
         }
 
