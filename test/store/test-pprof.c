@@ -209,6 +209,7 @@ Test(pprof, functions_and_mappings_say_where_code_is_from) {
         cr_expect_str_eq(text(p, f->filename), "/usr/bin/openssl");
 
         cr_expect_eq(p->n_mapping, 3);
+        cr_expect_eq(p->mapping[0]->id, OPENSSL + 1, "readers take the first one for the program");
         m = mapping(p, 1);
         cr_expect_str_eq(text(p, m->filename), "[kernel.kallsyms]");
         cr_expect_str_eq(text(p, m->build_id), "aabb");
