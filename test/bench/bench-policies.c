@@ -90,7 +90,7 @@ static void bench_load(Bench *b, const char *directory, const char *const *direc
                      "ms",
                      100,
                      true,
-                     "first load of 1000 policy files of 0.5 KiB with 2 triggers each, page cache warm, median of 9");
+                     "first load of 1000 files of 0.5 KiB with 2 triggers each, page cache warm, median of 9");
         bench_figure(b,
                      "policies-reload-unchanged-1000",
                      bench_median(same_ms, ROUNDS),
@@ -122,7 +122,7 @@ static void bench_many(Bench *b, const char *directory, const char *const *direc
                      "ms",
                      1000,
                      true,
-                     "first load of a directory of 10000 policy files, of which the first 4096 are read, median of 3");
+                     "first load of a directory of 10000 files, of which 4096 are read, median of 3");
 }
 
 int main(int argc, char **argv) {
