@@ -41,8 +41,8 @@ static const struct {
         unsigned period, count, duration_sec, silence_sec;
 } rules[N_RULES] = {
         { "cpu",
-          "[Policy]\nUnit=*\nDuration=1min\nSilence=20min\n[Trigger]\nMetric=process-cpu\nThreshold=80%\nPeriod=10s\n"
-          "Count=5\n",
+          "[Policy]\nUnit=*\nDuration=1min\nSilence=20min\n"
+          "[Trigger]\nMetric=process-cpu\nThreshold=80%\nPeriod=10s\nCount=5\n",
           METRIC_PROCESS_CPU,
           80,
           10,
@@ -50,8 +50,8 @@ static const struct {
           60,
           1200 },
         { "load",
-          "[Policy]\nUnit=*\nDuration=2min\nSilence=30min\n[Trigger]\nMetric=system-load\nThreshold=4\nPeriod=30s\n"
-          "Count=12\n",
+          "[Policy]\nUnit=*\nDuration=2min\nSilence=30min\n"
+          "[Trigger]\nMetric=system-load\nThreshold=4\nPeriod=30s\nCount=12\n",
           METRIC_SYSTEM_LOAD,
           4,
           30,
@@ -59,8 +59,8 @@ static const struct {
           120,
           1800 },
         { "threads",
-          "[Policy]\nUnit=*\nDuration=10min\nSilence=5min\n[Trigger]\nMetric=process-thread-count\nThreshold=50\n"
-          "Period=60s\nCount=20\n",
+          "[Policy]\nUnit=*\nDuration=10min\nSilence=5min\n"
+          "[Trigger]\nMetric=process-thread-count\nThreshold=50\nPeriod=60s\nCount=20\n",
           METRIC_PROCESS_THREAD_COUNT,
           50,
           60,
@@ -355,7 +355,8 @@ Test(test_day, the_tasks_of_a_day_are_those_of_the_model) {
 
                 cr_assert_eq(memcmp(is, should, sizeof(*is)),
                              0,
-                             "start %zu: second %u process %u %us/%us %u causes, not second %u process %u %us/%us %u causes",
+                             "start %zu: second %u process %u %us/%us %u causes, "
+                             "not second %u process %u %us/%us %u causes",
                              i,
                              is->second,
                              is->process,

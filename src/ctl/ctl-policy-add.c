@@ -56,6 +56,7 @@ static void report_added(Ctl *c, const char *name) {
                         continue;
 
                 printf("Policy %s added (%s).\n", name, row.path);
+                (void) fflush(stdout); /* before what goes to standard error */
                 if (strcmp(row.state, "masked") == 0)
                         log_warning("Policy '%s' is masked: it is not in force.", name);
                 else if (row.n_subjects == 0)

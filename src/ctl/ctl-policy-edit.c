@@ -113,11 +113,35 @@ static int make_temporary(const char *name, const char *text, char **ret_path) {
         return 0;
 }
 
+/* The daemon hands drop-ins out behind the main file, each below a comment with its path; they stay files of
+ * their own. */
+static int cut_drop_ins(const char *name, char *text) {
+        _cleanup_(freep) char *directory = NULL;
+
+        if (asprintf(&directory, "/%s.policy.d/", name) < 0)
+                return log_error_errno(ENOMEM, "Failed to edit the policy: %m");
+
+        for (char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+                char *found = line[0] == '#' ? strstr(line, directory) : NULL;
+
+                if (found && found < line + strcspn(line, "\n")) {
+                        *line = '\0';
+                        break;
+                }
+        }
+
+        return 0;
+}
+
 int verb_policy_edit(Ctl *c, int argc, char **argv) {
         _cleanup_(freep) char *text = NULL, *path = NULL;
         int r;
 
         r = ctl_call_string(c, "edit the policy", "GetPolicy", argv[0], &text);
+        if (r < 0)
+                return r;
+
+        r = cut_drop_ins(argv[0], text);
         if (r < 0)
                 return r;
 

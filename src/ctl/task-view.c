@@ -131,6 +131,7 @@ static void print_losses(const Ctl *c, const json_t *losses) {
                 { "no_user_stack", "samples without a user stack" },
                 { "unknown_frames", "frames in no known mapping" },
                 { "over_cap", "samples of stacks beyond the limit of different ones" },
+                { "processes_missed", "processes not sampled, too many were already" },
         };
         const char *name, *title = "Lost:";
         json_t *n;

@@ -219,8 +219,9 @@ void verbs_print_help(const char *group) {
         if (group && !is_group(group))
                 group = NULL;
 
-        printf("cprofctl [OPTIONS…] %s…\n\n%s\n",
-               group ?: "VERB ",
+        printf("cprofctl [OPTIONS…] %s%sVERB…\n\n%s\n",
+               group ?: "",
+               group ? " " : "",
                "Watch systemd units, profile them when it matters, read what was recorded.");
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {

@@ -112,7 +112,7 @@ static int make_state(const Ctl *c, const WindowRow *w, char **ret_text) {
                 strbuf_addf(&b, "%stask %s running", b.length > 0 ? ", " : "", w->task);
         else if (w->silence_left_usec > 0)
                 strbuf_addf(&b,
-                            "%ssilent for %s",
+                            "%ssilent %s",
                             b.length > 0 ? ", " : "",
                             view_span(w->silence_left_usec, span));
         else if (b.length == 0)

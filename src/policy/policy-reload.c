@@ -68,7 +68,7 @@ static int keep_unreadable(PolicyStore *s, PolicyScan *scan) {
                 if (!scan->unreadable[e->source])
                         continue;
 
-                r = policy_scan_keep(scan, e->name, e->source);
+                r = policy_scan_add(scan, e->name, e->source);
                 if (r < 0)
                         return r;
         }
@@ -122,42 +122,18 @@ static int entry_read(PolicyEntry *e, const PolicyScan *scan, const PolicyEntry 
         return 0;
 }
 
-static int plan_name(Plan *plan, const PolicyScan *scan, const PolicyName *winner) {
-        _cleanup_(policy_pieces_freep) PolicyPieces *pieces = NULL;
+/* A fresh entry for what @pieces (consumed) are, or for the @message (ditto) why they cannot be listed. */
+static int
+plan_fresh(Plan *plan, const PolicyScan *scan, PolicySource source, PolicyPieces **pieces, char **message) {
         _cleanup_(policy_entry_freep) PolicyEntry *e = NULL;
-        _cleanup_(freep) char *message = NULL;
-        const char *why = NULL;
         int r;
 
-        if (plan->old && plan->old->source == winner->source)
-                why = unreadable_source(scan, plan->old);
-        if (why) {
-                plan->kept_because = strdup(why);
-                return plan->kept_because ? 0 : -ENOMEM;
-        }
-
-        r = policy_pieces_list(scan, winner->name, winner->source, &pieces, &message);
-        if (r == -ENOENT) {
-                plan->gone = true;
-                return 0;
-        }
-        if (r < 0 && !message)
-                return r;
-
-        if (plan->old && plan->old->source == winner->source &&
-            policy_pieces_equal(plan->old->pieces, pieces))
-                return 0;
-
-        r = entry_new(winner->name,
-                      scan->directories[winner->source],
-                      winner->source,
-                      POLICY_STATE_LOADED,
-                      &e);
+        r = entry_new(plan->name, scan->directories[source], source, POLICY_STATE_LOADED, &e);
         if (r < 0)
                 return r;
 
-        e->message = TAKE_PTR(message);
-        e->pieces = TAKE_PTR(pieces);
+        e->message = TAKE_PTR(*message);
+        e->pieces = TAKE_PTR(*pieces);
         if (e->pieces && e->pieces->masked)
                 e->state = POLICY_STATE_MASKED;
         else {
@@ -168,6 +144,32 @@ static int plan_name(Plan *plan, const PolicyScan *scan, const PolicyName *winne
 
         plan->fresh = TAKE_PTR(e);
         return 0;
+}
+
+static int plan_name(Plan *plan, const PolicyScan *scan, PolicySource source) {
+        _cleanup_(policy_pieces_freep) PolicyPieces *pieces = NULL;
+        const PolicyEntry *same = plan->old && plan->old->source == source ? plan->old : NULL;
+        const char *why = same ? unreadable_source(scan, same) : NULL;
+        _cleanup_(freep) char *message = NULL;
+        int r;
+
+        if (why) {
+                plan->kept_because = strdup(why);
+                return plan->kept_because ? 0 : -ENOMEM;
+        }
+
+        r = policy_pieces_list(scan, plan->name, source, &pieces, &message);
+        if (r == -ENOENT) {
+                plan->gone = true;
+                return 0;
+        }
+        if (r < 0 && !message)
+                return r;
+
+        if (same && policy_pieces_equal(same->pieces, pieces))
+                return 0;
+
+        return plan_fresh(plan, scan, source, &pieces, &message);
 }
 
 static int plan_all(Reload *rl, PolicyStore *s) {
@@ -197,7 +199,7 @@ static int plan_all(Reload *rl, PolicyStore *s) {
                         plan = &rl->plans[rl->n_plans++];
 
                 *plan = (Plan){ .name = candidate->name, .old = policy_store_find(s, candidate->name) };
-                r = plan_name(plan, &rl->scan, candidate);
+                r = plan_name(plan, &rl->scan, candidate->source);
                 if (r < 0)
                         return r;
         }

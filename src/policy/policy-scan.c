@@ -62,7 +62,8 @@ add_file(PolicyScan *scan, PolicySource source, const char *file, size_t length,
         if (!policy_name_is_valid(name))
                 return policy_problems_add(
                                 problems,
-                                "%s/%s: not the name of a policy (letters, digits, ':-_.@\\', at most %u), ignoring",
+                                "%s/%s: not the name of a policy (letters, digits, ':-_.@\\', "
+                                "at most %u), ignoring",
                                 scan->directories[source],
                                 file,
                                 POLICY_NAME_MAX);
@@ -167,14 +168,8 @@ void policy_scan_done(PolicyScan *scan) {
         *scan = (PolicyScan){};
 }
 
-int policy_scan_keep(PolicyScan *scan, const char *name, PolicySource source) {
-        int r;
-
-        r = names_add(&scan->files, name, strlen(name), source);
-        if (r >= 0)
-                scan->files.items[scan->files.n - 1].kept = true;
-
-        return r;
+int policy_scan_add(PolicyScan *scan, const char *name, PolicySource source) {
+        return names_add(&scan->files, name, strlen(name), source);
 }
 
 void policy_scan_sort(PolicyScan *scan) {

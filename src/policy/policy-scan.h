@@ -14,7 +14,6 @@
 typedef struct PolicyName {
         char *name; /* without suffix */
         PolicySource source;
-        bool kept; /* not seen: its directory cannot be read now, but it was there */
 } PolicyName;
 
 /* By name, then source; for qsort(3). */
@@ -38,8 +37,8 @@ typedef struct PolicyScan {
 int policy_scan(PolicyScan *scan, const char *const *directories, PolicyProblems *problems);
 void policy_scan_done(PolicyScan *scan);
 
-/* Adds a name the scan could not see; policy_scan_sort() must follow. */
-int policy_scan_keep(PolicyScan *scan, const char *name, PolicySource source);
+/* Adds a name that the scan could not see; policy_scan_sort() must follow. */
+int policy_scan_add(PolicyScan *scan, const char *name, PolicySource source);
 void policy_scan_sort(PolicyScan *scan);
 
 /* Whether @source has a directory NAME.policy.d. */

@@ -21,7 +21,7 @@
  *   n_samples
  *   causes             list of { policy, metric, rule, threshold, value, peak, period_sec, count, hits,
  *                      process, pid }
- *   losses             { ring_full, no_user_stack, unknown_frames, over_cap }
+ *   losses             { ring_full, no_user_stack, unknown_frames, over_cap, processes_missed }
  *
  * Whole numbers are 0…2⁶³-1; larger ones are written as the largest. */
 #define TASK_RECORD_FORMAT 1

@@ -4,7 +4,8 @@
 #include "symbol/elf-image.h"
 #include "symbol/symbol-table.h"
 
-#define ELF_OPEN_SYMBOL_SIZE_MAX 4096U   /* reach of a symbol without a size: hand-written assembly, _start \
+#define ELF_OPEN_SYMBOL_SIZE_MAX                                                                            \
+        4096U                            /* reach of a symbol without a size: hand-written assembly, _start \
                                           */
 #define ELF_NAMES_MEMORY_MAX (16U << 20) /* of a string table that must be copied */
 

@@ -291,7 +291,7 @@ static const Symbol *find_symbol(const SymbolTable *t, uint64_t address) {
         return NULL;
 }
 
-/* Fills @name; returns its length, 0 for one that can't be read. */
+/* Fills @name; returns the length of what counts of it, 0 for one that can't be read. */
 static size_t read_name(const SymbolTable *t, const Symbol *s, char name[static SYMBOL_NAME_MAX + 1]) {
         const NameBlock *block = &t->names[s->flags & SYMBOL_SECOND ? 1 : 0];
         size_t length;
@@ -315,7 +315,9 @@ static size_t read_name(const SymbolTable *t, const Symbol *s, char name[static 
         }
 
         name[length] = '\0';
-        return strlen(name);
+
+        /* In .symtab the version is part of the name: "fopen@@GLIBC_2.2.5". */
+        return strcspn(name, "@");
 }
 
 static unsigned flags_rank(unsigned flags) {
@@ -361,6 +363,7 @@ int symbol_table_name(const SymbolTable *t, uint64_t address, char ret_name[stat
                         continue;
 
                 length = read_name(t, s, name);
+                name[length] = '\0';
                 if (length == 0 || (best && !is_better_name(s, name, best, best_name)))
                         continue;
 

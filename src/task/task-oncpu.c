@@ -123,7 +123,6 @@ stack_resolve(ResolvedStack *s,
               ProcessCache *cache,
               ProcessEntry *e,
               const struct cprof_sample *sample,
-              uint64_t round,
               usec_t now_usec) {
         const __u64 *user;
 
@@ -140,7 +139,6 @@ stack_resolve(ResolvedStack *s,
                 FrameQuery q = {
                         .address = frame_address(user[i], i),
                         .innermost = i == 0,
-                        .round = round,
                         .now_usec = now_usec,
                 };
 
@@ -189,8 +187,7 @@ static void task_add_stack(Task *t, const struct cprof_sample *sample, ResolvedS
         task_note_instant(t, sample->at_ns / NSEC_PER_USEC);
 }
 
-void oncpu_take_sample(
-                ProcessCache *cache, const struct cprof_sample *sample, uint64_t round, usec_t now_usec) {
+void oncpu_take_sample(ProcessCache *cache, const struct cprof_sample *sample, usec_t now_usec) {
         ProcessEntry *e = process_cache_find(cache, (pid_t) sample->pid);
         SampledProcess *head, *p;
         ResolvedStack s;
@@ -205,7 +202,7 @@ void oncpu_take_sample(
                         continue;
 
                 if (!resolved)
-                        stack_resolve(&s, cache, e, sample, round, now_usec);
+                        stack_resolve(&s, cache, e, sample, now_usec);
                 resolved = true;
 
                 task_add_stack(t, sample, &s);

@@ -158,6 +158,23 @@ Test(policy_store, an_equal_reload_tells_nothing_and_keeps_the_object) {
         cr_expect_eq(policy_store_find(s, "web")->policy, before);
 }
 
+Test(policy_store, an_unchanged_file_is_not_read_again) {
+        const void *pieces;
+        SETUP;
+
+        tree_put(&t, "etc/web.policy", GOOD_POLICY);
+        tree_put(&t, "etc/web.policy.d/x.conf", "[Policy]\nUnit=b\n");
+        reload(s);
+        pieces = policy_store_find(s, "web")->pieces;
+        reload(s);
+        cr_expect_eq(policy_store_find(s, "web")->pieces, pieces);
+
+        tree_put(&t, "etc/web.policy.d/x.conf", "[Policy]\nUnit=c\n");
+        reload(s);
+        cr_expect_neq(policy_store_find(s, "web")->pieces, pieces);
+        expect_log(&log, "+web *web");
+}
+
 Test(policy_store, a_file_of_same_size_and_modification_time_is_read_again) {
         struct timespec times[2] = { { .tv_sec = 1700000000 }, { .tv_sec = 1700000000 } };
         SETUP;

@@ -51,8 +51,8 @@ static void write_process(World *w, int pid, const char *cgroup, unsigned n_thre
         (void) snprintf(path, sizeof(path), "proc/%i/stat", pid);
         (void) snprintf(text,
                         sizeof(text),
-                        "%i (worker) S 1 1 1 0 -1 4194560 1 0 0 0 %u 0 0 0 20 0 %u 0 %i 1000000 100 0 0 0 0 0 0 0 0 "
-                        "0 0 0 0 0 17 0 0 0 0 0 0\n",
+                        "%i (worker) S 1 1 1 0 -1 4194560 1 0 0 0 %u 0 0 0 20 0 %u 0 %i 1000000 100 "
+                        "0 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0\n",
                         pid,
                         cpu_ticks,
                         n_threads,
@@ -133,7 +133,7 @@ static World *world_new(void) {
         };
 
         cr_assert_not_null(w);
-        (void) snprintf(w->root, sizeof(w->root), "/tmp/test-watch-targets-XXXXXX");
+        (void) snprintf(w->root, sizeof(w->root), P_tmpdir "/test-watch-targets-XXXXXX");
         cr_assert_not_null(mkdtemp(w->root));
         w->root_fd = open(w->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         cr_assert_geq(w->root_fd, 0);
@@ -207,7 +207,8 @@ Test(test_watch_targets, a_policy_that_comes_later_finds_who_is_there) {
 
 Test(test_watch_targets, cpu_is_measured_from_the_first_full_second) {
         _cleanup_(world_freep) World *w = world_new();
-        _cleanup_(policy_unrefp) Policy *p = world_add_policy(w, "p", "[Policy]\nUnit=*\n" CPU_RULE);
+        _cleanup_(policy_unrefp) _unused_ Policy *p =
+                        world_add_policy(w, "p", "[Policy]\nUnit=*\n" CPU_RULE);
 
         write_process(w, 10, "/system.slice/a.service", 1, 100);
         cr_expect_eq(world_tick(w), 0);
@@ -250,7 +251,8 @@ Test(test_watch_targets, a_unit_is_the_sum_of_what_lives_in_it_and_below) {
 
 Test(test_watch_targets, load_is_that_of_the_host_or_none) {
         _cleanup_(world_freep) World *w = world_new();
-        _cleanup_(policy_unrefp) Policy *p = world_add_policy(w, "p", "[Policy]\nUnit=*\n" LOAD_RULE);
+        _cleanup_(policy_unrefp) _unused_ Policy *p =
+                        world_add_policy(w, "p", "[Policy]\nUnit=*\n" LOAD_RULE);
 
         write_process(w, 10, "/system.slice/a.service", 1, 0);
         write_file(w, "proc/loadavg", "2.50 0.50 0.25 1/100 4242\n");
@@ -263,4 +265,46 @@ Test(test_watch_targets, load_is_that_of_the_host_or_none) {
         cr_expect(isnan(w->monitor.load1));
         cr_expect_eq(world_tick(w), 1);
         cr_expect_eq(w->causes[0].hits, 1, "the unread second is no hit");
+}
+
+Test(test_watch_targets, policies_that_come_out_of_order_are_sorted_in_each_watch) {
+        static const char *const names[] = { "m", "c", "z", "a" }, *const sorted[] = { "a", "c", "m", "z" };
+        _cleanup_(world_freep) World *w = world_new();
+        Watch *watch;
+
+        write_process(w, 10, "/system.slice/a.service", 1, 0);
+        cr_expect_eq(world_tick(w), 0);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                policy_unref(world_add_policy(w, names[i], "[Policy]\nUnit=*\n" CPU_RULE));
+
+        watch = target_set_find_process(w->targets, 10)->watch;
+        cr_assert_not_null(watch);
+        cr_assert_eq(watch->n_policies, ELEMENTSOF(sorted));
+        for (size_t i = 0; i < ELEMENTSOF(sorted); i++)
+                cr_expect_str_eq(watch->policies[i]->name, sorted[i]);
+}
+
+Test(test_watch_targets, a_policy_is_added_though_its_subjects_are_beyond_the_limit) {
+        _cleanup_(freep) Process *processes = calloc(WATCHES_MAX, sizeof(*processes));
+        _cleanup_(world_freep) World *w = world_new();
+        _cleanup_(policy_unrefp) Policy *first = NULL, *second = NULL;
+        Unit unit = fake_unit("many.service", NULL);
+
+        cr_assert_not_null(processes);
+        write_process(w, 10, "/system.slice/a.service", 1, 0);
+        write_process(w, 11, "/system.slice/a.service", 1, 0);
+        cr_expect_eq(world_tick(w), 0);
+
+        first = world_add_policy(w, "first", "[Policy]\nUnit=many.service\n" CPU_RULE);
+        for (size_t i = 0; i < WATCHES_MAX - 1; i++) {
+                processes[i] = fake_process((pid_t) i, "many", &unit);
+                cr_assert_eq(watch_set_add_process(w->set, processes + i), 0);
+        }
+
+        second = world_add_policy(w, "second", "[Policy]\nUnit=a.service\n" CPU_RULE);
+        cr_expect_eq(policy_n_subjects(w->set, second), 1);
+        cr_expect_eq(watch_set_n_dropped(w->set), 1);
+
+        watch_set_remove_policy(w->set, first);
+        cr_expect_eq(watch_set_n_watches(w->set), 1);
 }

@@ -240,6 +240,41 @@ Test(target_events, exec_and_move_are_told_once) {
         world_done(&w);
 }
 
+Test(target_events, a_directory_made_again_is_the_same_unit) {
+        World w;
+        Process *p;
+
+        world_init(&w);
+        put(&w, 9, 1, "old", "/a.service");
+        put(&w, 10, 5, "a", "/a.service");
+        EXPECT_TOLD(&w, " +-.slice +a.service +9=a.service/old +10=a.service/a");
+
+        /* systemd removes the directory at a stop and makes it again at a start; one process is still
+         * ending. */
+        drop(&w, 10);
+        put(&w, 11, 7, "a", "/a.service")->cgroup_id = 4242;
+        EXPECT_TOLD(&w, " -10 +11=a.service/a");
+        p = target_set_find_process(w.set, 11);
+        cr_expect_eq(p->unit, target_set_find_process(w.set, 9)->unit);
+        EXPECT_TOLD(&w, "");
+        drop(&w, 9);
+        put(&w, 12, 8, "a", "/b.service");
+        EXPECT_TOLD(&w, " -9 +b.service +12=b.service/a");
+        world_done(&w);
+}
+
+Test(target_events, the_path_of_a_cgroup_is_read_once_for_all_its_processes) {
+        World w;
+
+        world_init(&w);
+        put(&w, 10, 5, "a", "/a.service");
+        EXPECT_TOLD(&w, " +-.slice +a.service +10=a.service/a");
+        /* What /proc says of the second is not asked: the iterator has named the directory. */
+        put(&w, 11, 5, "b", "/elsewhere.service")->cgroup_id = find_task(&w, 10)->cgroup_id;
+        EXPECT_TOLD(&w, " +11=a.service/b");
+        world_done(&w);
+}
+
 Test(target_events, a_young_process_is_looked_at_again) {
         World w;
 
