@@ -54,7 +54,8 @@ int mock_bus_start(MockBus *m) {
         _cleanup_(freep) char *file = NULL;
         FILE *f;
 
-        *m = (MockBus){ .directory = "/tmp/cprof-test-XXXXXX" };
+        *m = (MockBus){};
+        snprintf(m->directory, sizeof(m->directory), "%s/cprof-test-XXXXXX", P_tmpdir);
         if (!mkdtemp(m->directory))
                 return -errno;
 
