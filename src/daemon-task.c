@@ -45,16 +45,6 @@ static bool on_is_alive(const Process *p, void *userdata) {
         return st.start_ticks == p->key.start_ticks && st.state != 'Z' && st.state != 'X';
 }
 
-static void causes_free(TaskCause *causes, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                free(causes[i].policy);
-                free(causes[i].metric);
-                free(causes[i].rule);
-                free(causes[i].process);
-        }
-        free(causes);
-}
-
 static int cause_copy(const Cause *c, TaskCause *ret) {
         const Process *p = c->subject.process;
 
@@ -98,7 +88,7 @@ static int on_start(const TriggerRequest *request, void *userdata) {
 
         for (; r.n_causes < request->n_causes; r.n_causes++)
                 if (cause_copy(request->causes + r.n_causes, r.causes + r.n_causes) < 0) {
-                        causes_free(r.causes, r.n_causes + 1);
+                        task_causes_free(r.causes, r.n_causes + 1);
                         return -ENOMEM;
                 }
 

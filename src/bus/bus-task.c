@@ -102,7 +102,7 @@ static int method_start_task(sd_bus_message *m, void *userdata, sd_bus_error *er
         uint64_t duration_usec;
         char id[TASK_ID_MAX];
         Bus *b = userdata;
-        ProfileKind kind;
+        ProfileKind kind = PROFILE_KIND_ON_CPU;
         Subject subject;
         uint32_t pid;
         Unit *u;
@@ -183,6 +183,22 @@ static int append_task(sd_bus_message *reply, const Task *t) {
                         t->n_samples);
 }
 
+/* The task as it is now, or NULL when only the store knows it. A task that is over counts as running until
+ * its evidence is written: whoever waits for the end finds the profile. @copy holds what differs; nothing in
+ * it is owned. */
+static const Task *find_live(Bus *b, const char *id, Task *copy) {
+        const Task *t = b->context.find_task(b->context.userdata, id);
+
+        if (!t || !task_is_over(t))
+                return t;
+
+        *copy = *t;
+        copy->state = TASK_STATE_RUNNING;
+        copy->reason = NULL;
+        copy->ended = (TaskInstant){};
+        return copy;
+}
+
 typedef struct TaskRows {
         Bus *bus;
         sd_bus_message *reply;
@@ -192,7 +208,8 @@ typedef struct TaskRows {
 /* A StoreTaskFn. */
 static void append_stored(const Task *t, void *userdata) {
         TaskRows *rows = userdata;
-        const Task *live = rows->bus->context.find_task(rows->bus->context.userdata, t->id);
+        Task copy;
+        const Task *live = find_live(rows->bus, t->id, &copy);
 
         if (rows->error >= 0)
                 rows->error = append_task(rows->reply, live ?: t);
@@ -240,6 +257,7 @@ static int method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *erro
         Bus *b = userdata;
         const char *text;
         const Task *live;
+        Task copy;
         int r;
 
         r = sd_bus_message_read(m, "s", &text);
@@ -250,7 +268,7 @@ static int method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (r < 0)
                 return r;
 
-        live = b->context.find_task(b->context.userdata, id);
+        live = find_live(b, id, &copy);
         r = live ? task_record_format(live, &json) : store_read_json(b->context.store, id, &json);
         if (r < 0)
                 return sd_bus_error_set_errnof(error, -r, "Failed to read task '%s': %m", id);

@@ -95,8 +95,8 @@ int trigger_draft_set(
                         return policy_refuse(
                                         -EINVAL,
                                         reterr_what,
-                                        "either When= or Metric=, Threshold=, Period= and Count=, not both in one "
-                                        "section");
+                                        "either When= or Metric=, Threshold=, Period= and Count=, "
+                                        "not both in one section");
 
                 r = key->set(d, value, reterr_what);
                 if (r < 0)

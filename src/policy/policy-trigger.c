@@ -74,13 +74,20 @@ int policy_parse_count(const char *text, unsigned *ret, char **reterr_what) {
         return 0;
 }
 
-/* Hands up "@part: what", where @what (consumed) is what the parser of that part said. */
+/* Hands up "@part: what", where @what (consumed) is what the parser of that part said. A part that is
+ * missing has no name. */
 static int refuse_part(int error, const char *part, char *what, char **reterr_message) {
         char shown[POLICY_VALUE_SHOWN_MAX + 4];
         int r = error;
 
         if (what)
-                r = policy_refuse(error, reterr_message, "%s: %s", policy_value_shown(part, shown), what);
+                r =
+                                policy_refuse(error,
+                                              reterr_message,
+                                              "%s%s%s",
+                                              policy_value_shown(part, shown),
+                                              *part ? ": " : "",
+                                              what);
 
         free(what);
         return r;
@@ -178,7 +185,7 @@ static int parse_parts(char *text, PolicyTrigger *t, char **reterr_message) {
         threshold = strip(operation + 2);
         r = policy_parse_threshold(t->metric, threshold, &t->threshold, &what);
         if (r < 0)
-                return refuse_part(r, *threshold ? threshold : name, what, reterr_message);
+                return refuse_part(r, threshold, what, reterr_message);
 
         return duration ? parse_duration_part(duration, t, reterr_message) : 0;
 }

@@ -60,11 +60,8 @@ int watch_array_add(WatchArray *a, Subject subject, Watch **ret_watch) {
         a->n_watches++;
         link_subject(w);
 
-        if (subject.unit) {
-                /* What was counted for an earlier watch is no sample of the last second. */
-                subject.unit->now = subject.unit->before = (CpuSample){};
+        if (subject.unit)
                 subject.unit->cpu_wanted = true;
-        }
 
         *ret_watch = w;
         return 0;

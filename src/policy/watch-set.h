@@ -21,7 +21,7 @@ typedef struct Cause {
 } Cause;
 typedef void (*CauseFn)(const Cause *cause, void *userdata);
 
-/* @monitor is borrowed and outlives the set. */
+/* @monitor is borrowed and outlives the set, and so do the processes and units it was given. */
 int watch_set_new(Monitor *monitor, WatchSet **ret_set);
 WatchSet *watch_set_free(WatchSet *s);
 DEFINE_CLEANUP(WatchSet *, watch_set_free)

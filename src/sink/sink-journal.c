@@ -8,12 +8,13 @@
 #include "sink/sink.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <syslog.h>
 
 #define POLICY_FIELDS_MAX 8U /* further policies of one task are in its task.json only */
 
-/* A value as policies write it: "97%". */
+/* A value as policies write it, "97%"; what was measured is told to one decimal. */
 static void add_value(StrBuf *b, const TaskCause *c, double value) {
         int metric = c->metric ? metric_from_string(c->metric) : -EINVAL;
         char text[32];
@@ -43,7 +44,7 @@ static void add_cause(StrBuf *b, const Task *t) {
         else
                 strbuf_addf(b, " has %s ", metric);
 
-        add_value(b, c, c->value);
+        add_value(b, c, round(c->value * 10) / 10);
         strbuf_add(b, " (>= ");
         add_value(b, c, c->threshold);
         strbuf_addf(b, " in %u of %u s)", c->hits, c->period_sec);

@@ -176,29 +176,57 @@ mapping_range(const Module *m, const PprofModule *info, uint64_t *ret_start, uin
         *ret_limit = limit > UINT64_MAX - PAGE_BYTES ? UINT64_MAX : limit + PAGE_BYTES;
 }
 
-static int write_mappings(PprofTables *t, PprofWriter *w) {
+static int write_mapping(PprofTables *t, PprofWriter *w, unsigned index) {
+        const Module *m = profile_module(t->profile, index);
+        const char *build_id = symbols_build_id(t->symbols, index);
+        Cprof__Pprof__Mapping mapping = CPROF__PPROF__MAPPING__INIT;
+        uint32_t build_id_string;
         int r;
+
+        if (!m)
+                return 0;
+
+        r = pprof_tables_add_string(t, build_id ? build_id : "", &build_id_string);
+        if (r < 0)
+                return r;
+
+        mapping.id = (uint64_t) index + 1;
+        mapping_range(m, t->modules + index, &mapping.memory_start, &mapping.memory_limit);
+        mapping.filename = t->modules[index].path_string;
+        mapping.build_id = build_id_string;
+        mapping.has_functions = true;
+
+        return pprof_writer_message(w, PPROF_FIELD_MAPPING, &mapping.base);
+}
+
+/* The program, which readers take the first mapping for: @exe if it was seen, else the first file. */
+static unsigned main_module(const PprofTables *t, const char *exe) {
+        unsigned found = PROFILE_MODULE_KERNEL;
 
         for (unsigned i = 0; i < t->n_modules; i++) {
                 const Module *m = profile_module(t->profile, i);
-                const char *build_id = symbols_build_id(t->symbols, i);
-                Cprof__Pprof__Mapping mapping = CPROF__PPROF__MAPPING__INIT;
-                uint32_t build_id_string;
 
-                if (!m)
+                if (!m || m->type != MODULE_FILE)
                         continue;
+                if (exe && m->path && strcmp(m->path, exe) == 0)
+                        return i;
+                if (found == PROFILE_MODULE_KERNEL)
+                        found = i;
+        }
 
-                r = pprof_tables_add_string(t, build_id ? build_id : "", &build_id_string);
-                if (r < 0)
-                        return r;
+        return found;
+}
 
-                mapping.id = (uint64_t) i + 1;
-                mapping_range(m, t->modules + i, &mapping.memory_start, &mapping.memory_limit);
-                mapping.filename = t->modules[i].path_string;
-                mapping.build_id = build_id_string;
-                mapping.has_functions = true;
+static int write_mappings(PprofTables *t, const char *exe, PprofWriter *w) {
+        unsigned first = main_module(t, exe);
+        int r;
 
-                r = pprof_writer_message(w, PPROF_FIELD_MAPPING, &mapping.base);
+        r = write_mapping(t, w, first);
+        if (r < 0)
+                return r;
+
+        for (unsigned i = 0; i < t->n_modules; i++) {
+                r = i == first ? 0 : write_mapping(t, w, i);
                 if (r < 0)
                         return r;
         }
@@ -265,10 +293,10 @@ static int write_strings(const PprofTables *t, PprofWriter *w) {
         return 0;
 }
 
-int pprof_tables_write(PprofTables *t, PprofWriter *w) {
+int pprof_tables_write(PprofTables *t, const char *exe, PprofWriter *w) {
         int r;
 
-        r = write_mappings(t, w); /* adds strings */
+        r = write_mappings(t, exe, w); /* adds strings */
         if (r >= 0)
                 r = write_locations(t, w);
         if (r >= 0)

@@ -32,5 +32,6 @@ int pprof_tables_add_string(PprofTables *t, const char *text, uint32_t *ret_stri
 /* *ret_id is the id in the file. */
 int pprof_tables_add_location(PprofTables *t, Frame frame, uint64_t *ret_id);
 
-/* Mappings, locations, functions and strings: nothing can be added afterwards. */
-int pprof_tables_write(PprofTables *t, PprofWriter *w);
+/* Mappings, locations, functions and strings: nothing can be added afterwards. @exe (may be NULL) is the
+ * path of the program. */
+int pprof_tables_write(PprofTables *t, const char *exe, PprofWriter *w);

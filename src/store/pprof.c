@@ -201,7 +201,7 @@ static int encode(Encoder *e, const Task *t, void **ret_data, size_t *ret_length
         if (r >= 0)
                 r = write_scalars(e, t); /* adds strings, as all before */
         if (r >= 0)
-                r = pprof_tables_write(&e->tables, &e->writer);
+                r = pprof_tables_write(&e->tables, t->exe, &e->writer);
         if (r < 0)
                 return r;
 

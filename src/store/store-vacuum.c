@@ -8,8 +8,9 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
-#define DEFAULT_MAX_BYTES (UINT64_C(1024) * 1024 * 1024) /* of MaxUse= and KeepFree= when they are not set \
-                                                          */
+#define DEFAULT_MAX_BYTES                                                                \
+        (UINT64_C(1024) * 1024 * 1024) /* of MaxUse= and KeepFree= when they are not set \
+                                        */
 
 /* Removes the files of a task, task.json last: what is interrupted is still a task, and goes the next time.
  */

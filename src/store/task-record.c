@@ -18,22 +18,24 @@ const TaskRecordField task_record_texts[] = {
         {},
 };
 
-#define INSTANT(name)                                                       \
-        { #name "_monotonic_usec", offsetof(Task, name.monotonic_usec) }, { \
-#name "_realtime_usec", offsetof(Task, name.realtime_usec)  \
-        }
-
 const TaskRecordField task_record_numbers[] = {
         { "start_ticks", offsetof(Task, key.start_ticks) },
         { "duration_usec", offsetof(Task, duration_usec) },
         { "silence_usec", offsetof(Task, silence_usec) },
-        INSTANT(slot_end),
-        INSTANT(decided),
-        INSTANT(started),
-        INSTANT(ended),
-        INSTANT(first_sample),
-        INSTANT(last_sample),
+        { "slot_end_monotonic_usec", offsetof(Task, slot_end.monotonic_usec) },
+        { "slot_end_realtime_usec", offsetof(Task, slot_end.realtime_usec) },
+        { "decided_monotonic_usec", offsetof(Task, decided.monotonic_usec) },
+        { "decided_realtime_usec", offsetof(Task, decided.realtime_usec) },
+        { "started_monotonic_usec", offsetof(Task, started.monotonic_usec) },
+        { "started_realtime_usec", offsetof(Task, started.realtime_usec) },
+        { "ended_monotonic_usec", offsetof(Task, ended.monotonic_usec) },
+        { "ended_realtime_usec", offsetof(Task, ended.realtime_usec) },
+        { "first_sample_monotonic_usec", offsetof(Task, first_sample.monotonic_usec) },
+        { "first_sample_realtime_usec", offsetof(Task, first_sample.realtime_usec) },
+        { "last_sample_monotonic_usec", offsetof(Task, last_sample.monotonic_usec) },
+        { "last_sample_realtime_usec", offsetof(Task, last_sample.realtime_usec) },
         { "n_samples", offsetof(Task, n_samples) },
+        { "sample_period_nsec", offsetof(Task, sample_period_nsec) },
         {},
 };
 
@@ -42,6 +44,7 @@ const TaskRecordField task_record_losses[] = {
         { "no_user_stack", offsetof(Task, losses.n_no_user_stack) },
         { "unknown_frames", offsetof(Task, losses.n_unknown_frames) },
         { "over_cap", offsetof(Task, losses.n_over_cap) },
+        { "processes_missed", offsetof(Task, losses.n_processes_missed) },
         {},
 };
 

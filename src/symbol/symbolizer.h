@@ -27,7 +27,8 @@ typedef struct SymbolName {
         bool known;              /* a symbol was found */
 } SymbolName;
 
-/* A job over @profile (borrowed until it is done or cancelled; must not change meanwhile). */
+/* A job over @profile (borrowed until it is done or cancelled). Stacks may be added meanwhile: frames that
+ * came too late have the name "[unknown]". */
 typedef struct SymbolJob SymbolJob;
 int symbol_job_new(Symbolizer *s, const Profile *profile, SymbolJob **ret_job);
 SymbolJob *symbol_job_free(SymbolJob *j);

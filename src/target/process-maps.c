@@ -83,11 +83,15 @@ static int keep_vanished(Reading *rd, uint64_t start) {
 /* The old mapping with the same pages: its module need not be looked for, and stays the same one even if the
  * file has been deleted since, which changes its change time. */
 static const Mapping *find_old(Reading *rd, const MapsLine *l) {
-        MappingList *old = &rd->maps->list;
-        const Mapping *m = old->items + rd->next_old;
+        const MappingList *old = &rd->maps->list;
+        const Mapping *m;
 
-        if (rd->next_old >= old->n || m->start != l->start || m->end != l->end || m->offset != l->offset ||
-            m->inode != l->inode || m->dev_major != l->dev_major || m->dev_minor != l->dev_minor)
+        if (rd->next_old >= old->n)
+                return NULL;
+
+        m = old->items + rd->next_old;
+        if (m->start != l->start || m->end != l->end || m->offset != l->offset || m->inode != l->inode ||
+            m->dev_major != l->dev_major || m->dev_minor != l->dev_minor)
                 return NULL;
 
         return m;
@@ -224,9 +228,10 @@ int process_maps_find(ProcessMaps *m, uint64_t address, Module **ret_module, uin
                         high = middle;
         }
 
-        found = m->list.items + low;
-        if (low >= m->list.n || address < found->start)
+        if (low >= m->list.n || address < m->list.items[low].start)
                 return -ENOENT;
+
+        found = m->list.items + low;
 
         *ret_module = found->module;
         *ret_offset = found->module->type == MODULE_ANON ? address : address - found->start + found->offset;

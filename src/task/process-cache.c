@@ -154,7 +154,7 @@ static bool refresh_is_due(const ProcessEntry *e, const FrameQuery *q) {
         if (e->refreshed_usec == 0)
                 return true;
 
-        return e->refresh_round != q->round && q->now_usec >= e->refreshed_usec + pause;
+        return q->now_usec >= e->refreshed_usec + pause;
 }
 
 int process_cache_resolve(
@@ -173,7 +173,6 @@ int process_cache_resolve(
         if (r != -ENOENT || !refresh_is_due(e, q))
                 return r;
 
-        e->refresh_round = q->round;
         e->refreshed_usec = q->now_usec;
 
         r = process_maps_refresh(e->maps);

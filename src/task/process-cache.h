@@ -25,7 +25,6 @@ typedef struct ProcessEntry {
         bool wanted;      /* held because a policy watches it */
         bool stale;       /* ran exec: read again before the next use */
 
-        uint64_t refresh_round; /* the drain that read it last */
         usec_t refreshed_usec, pause_usec;
 
         struct ProcessEntry *queue_prev, *queue_next; /* waits to be read (utlist DL) */
@@ -62,8 +61,7 @@ void process_cache_invalidate(ProcessEntry *e);
 typedef struct FrameQuery {
         uint64_t address;
         bool innermost;
-        uint64_t round; /* number of the drain; mappings are read again at most once in each */
-        usec_t now_usec;
+        usec_t now_usec; /* the same for a whole drain, which so reads mappings once */
 } FrameQuery;
 
 /* The module (borrowed) and the offset in it. -ENOENT: in no mapping, even after reading them again where

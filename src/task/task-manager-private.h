@@ -31,8 +31,7 @@ struct TaskManager {
         RunningTask *running;
         unsigned n_running;
 
-        usec_t now_usec; /* of the last call that told us */
-        uint64_t n_drains;
+        usec_t now_usec;  /* of the last call that told us */
         uint16_t id_next; /* last part of the next ID */
 };
 

@@ -8,7 +8,7 @@
 static void on_sample(const struct cprof_sample *sample, void *userdata) {
         TaskManager *m = userdata;
 
-        oncpu_take_sample(m->cache, sample, m->n_drains, m->now_usec);
+        oncpu_take_sample(m->cache, sample, m->now_usec);
 }
 
 void task_manager_drain(TaskManager *m, usec_t now_usec) {
@@ -18,7 +18,6 @@ void task_manager_drain(TaskManager *m, usec_t now_usec) {
         if (!m->running)
                 return;
 
-        m->n_drains++;
         (void) probe_oncpu_drain(m->probe, on_sample, m);
 }
 

@@ -253,7 +253,8 @@ static int running_task_start(
         if (r < 0)
                 return r;
 
-        r = profile_new(m->modules, NSEC_PER_SEC / m->config.oncpu_hz, &rt->task->profile);
+        rt->task->sample_period_nsec = NSEC_PER_SEC / m->config.oncpu_hz;
+        r = profile_new(m->modules, rt->task->sample_period_nsec, &rt->task->profile);
         if (r < 0) {
                 (void) snprintf(reterr_reason, size, "out of memory");
                 return r;
@@ -276,6 +277,27 @@ static int may_start(TaskManager *m, const TaskRequest *request) {
                 return -EEXIST;
 
         return m->n_running >= m->config.running_max ? -EBUSY : 0;
+}
+
+/* Hands @t over as failed. Returns @error, which must not be taken for a refusal. */
+static int fail_to_start(TaskManager *m, Task *t, int error, const char *reason, usec_t now_usec) {
+        (void) task_set_state(t, TASK_STATE_FAILED, reason, instant_at(now_usec));
+        hand_over(m, t);
+
+        return error == -EEXIST || error == -EBUSY ? -EIO : error;
+}
+
+static Task *adopt(TaskManager *m, RunningTask *rt, usec_t now_usec) {
+        Task *t = rt->task;
+
+        (void) task_set_state(t, TASK_STATE_RUNNING, NULL, instant_at(now_usec));
+        DL_APPEND(m->running, rt);
+        m->n_running++;
+
+        if (m->events.started)
+                m->events.started(t, m->events.userdata);
+
+        return t;
 }
 
 int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Task **ret_task) {
@@ -309,21 +331,11 @@ int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Ta
         rt->deadline_usec = now_usec + MIN_OF(t->duration_usec, USEC_INFINITY - now_usec);
 
         r = running_task_start(m, rt, request, reason, sizeof(reason));
-        if (r < 0) {
-                (void) task_set_state(t, TASK_STATE_FAILED, reason, instant_at(now_usec));
-                hand_over(m, TAKE_PTR(t));
-                return r;
-        }
+        if (r < 0)
+                return fail_to_start(m, TAKE_PTR(t), r, reason, now_usec);
 
-        (void) task_set_state(t, TASK_STATE_RUNNING, NULL, instant_at(now_usec));
-        DL_APPEND(m->running, rt);
-        m->n_running++;
-        TAKE_PTR(rt);
-
-        *ret_task = TAKE_PTR(t);
-        if (m->events.started)
-                m->events.started(*ret_task, m->events.userdata);
-
+        TAKE_PTR(t);
+        *ret_task = adopt(m, TAKE_PTR(rt), now_usec);
         return 0;
 }
 

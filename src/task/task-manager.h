@@ -49,8 +49,9 @@ typedef struct TaskRequest {
 } TaskRequest;
 
 /* Starts at once. 0: *ret_task runs (borrowed). -EEXIST: one of that kind runs for the target. -EBUSY:
- * running_max. Any other error: a task with state failed and the reason was handed to events->ended;
- * *ret_task is NULL. */
+ * running_max. -ENOMEM: nothing happened, or as any other error: a task with state failed and the reason was
+ * handed to events->ended; *ret_task is NULL. Samples older than @now_usec are not the task's: pass the
+ * present, not the time a tick was due. */
 int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Task **ret_task);
 
 /* -ESRCH for no such running task. */

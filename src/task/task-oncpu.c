@@ -8,7 +8,7 @@
 /* One frame before it has an index in some profile. */
 typedef struct ResolvedFrame {
         uint64_t address;
-        Module *module; /* borrowed; NULL: unknown */
+        Module *module; /* a reference: reading mappings again may let go of theirs; NULL: unknown */
         uint64_t offset;
 } ResolvedFrame;
 
@@ -123,7 +123,6 @@ stack_resolve(ResolvedStack *s,
               ProcessCache *cache,
               ProcessEntry *e,
               const struct cprof_sample *sample,
-              uint64_t round,
               usec_t now_usec) {
         const __u64 *user;
 
@@ -140,14 +139,19 @@ stack_resolve(ResolvedStack *s,
                 FrameQuery q = {
                         .address = frame_address(user[i], i),
                         .innermost = i == 0,
-                        .round = round,
                         .now_usec = now_usec,
                 };
 
                 f->address = q.address;
-                if (process_cache_resolve(cache, e, &q, &f->module, &f->offset) < 0)
-                        f->module = NULL;
+                f->module = NULL;
+                if (process_cache_resolve(cache, e, &q, &f->module, &f->offset) >= 0)
+                        (void) module_ref(f->module);
         }
+}
+
+static void stack_release(ResolvedStack *s) {
+        for (unsigned i = 0; i < s->n_user; i++)
+                s->user[i].module = module_unref(s->user[i].module);
 }
 
 static void task_note_instant(Task *t, usec_t at_usec) {
@@ -183,8 +187,7 @@ static void task_add_stack(Task *t, const struct cprof_sample *sample, ResolvedS
         task_note_instant(t, sample->at_ns / NSEC_PER_USEC);
 }
 
-void oncpu_take_sample(
-                ProcessCache *cache, const struct cprof_sample *sample, uint64_t round, usec_t now_usec) {
+void oncpu_take_sample(ProcessCache *cache, const struct cprof_sample *sample, usec_t now_usec) {
         ProcessEntry *e = process_cache_find(cache, (pid_t) sample->pid);
         SampledProcess *head, *p;
         ResolvedStack s;
@@ -199,11 +202,14 @@ void oncpu_take_sample(
                         continue;
 
                 if (!resolved)
-                        stack_resolve(&s, cache, e, sample, round, now_usec);
+                        stack_resolve(&s, cache, e, sample, now_usec);
                 resolved = true;
 
                 task_add_stack(t, sample, &s);
         }
+
+        if (resolved)
+                stack_release(&s);
 }
 
 void oncpu_task_update(OncpuTask *o) {

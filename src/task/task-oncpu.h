@@ -41,9 +41,8 @@ SampledProcess *oncpu_task_find(OncpuTask *o, pid_t pid);
 /* The process is gone: takes it from all tasks and from the cache. */
 void oncpu_forget_process(ProcessCache *cache, ProcessEntry *e);
 
-/* Books @sample on every task that has the process. @round numbers the drains. */
-void oncpu_take_sample(
-                ProcessCache *cache, const struct cprof_sample *sample, uint64_t round, usec_t now_usec);
+/* Books @sample on every task that has the process. */
+void oncpu_take_sample(ProcessCache *cache, const struct cprof_sample *sample, usec_t now_usec);
 
 /* Brings the counts of the task up to date. What the ring lost is known for the host only: two tasks at the
  * same time both show it. */

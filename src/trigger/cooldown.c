@@ -116,9 +116,10 @@ void cooldown_forget_expired(Cooldown *c, usec_t now_usec) {
 
         assert(c);
 
-        HASH_ITER(hh, c->silences, s, next)
-        if (s->until_usec <= now_usec) {
-                HASH_DEL(c->silences, s);
-                free(s);
+        HASH_ITER(hh, c->silences, s, next) {
+                if (s->until_usec <= now_usec) {
+                        HASH_DEL(c->silences, s);
+                        free(s);
+                }
         }
 }

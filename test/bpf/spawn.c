@@ -25,12 +25,13 @@ static void *wait_for_ever(void *arg) {
 
 static void run_threads(void *(*fn)(void *), unsigned n_threads) {
         for (unsigned i = 1; i < n_threads; i++) {
-                char name[16];
+                char name[32];
                 pthread_t t;
 
                 if (pthread_create(&t, NULL, fn, NULL) != 0)
                         abort();
                 (void) snprintf(name, sizeof(name), "worker-%u", i);
+                name[15] = '\0';
                 (void) pthread_setname_np(t, name);
         }
 

@@ -116,7 +116,6 @@ int fake_probe_push_sample(
                 const uint64_t *frames,
                 unsigned n_kernel,
                 unsigned n_user) {
-
         struct cprof_sample *s;
 
         if (fake->n_samples == ELEMENTSOF(fake->samples))

@@ -3,7 +3,8 @@
 
 #include "probe/probe.h"
 
-/* A probe whose tasks and samples a test sets. Features are all available unless fail[feature] (a negative errno) is set. */
+/* A probe whose tasks and samples a test sets. Features are all available unless fail[feature] (a negative
+ * errno) is set. */
 typedef struct FakeProbe {
         struct cprof_task *tasks;
         size_t n_tasks;

@@ -83,8 +83,8 @@ Test(sink, start_by_a_policy_says_who_and_why) {
         cr_assert_eq(e.error, 0);
         cr_expect_str_eq(
                         field(&e, "MESSAGE", 0),
-                        "nginx.service: nginx (PID 71) has process-cpu 97% (>= 80% in 6 of 10 s); recording on-cpu "
-                        "for 10min (task 20261121T031005-abcd).");
+                        "nginx.service: nginx (PID 71) has process-cpu 97% (>= 80% in 6 of 10 s); recording "
+                        "on-cpu for 10min (task 20261121T031005-abcd).");
         cr_expect_str_eq(field(&e, "MESSAGE_ID", 0), CPROF_MESSAGE_TASK_STARTED);
         cr_expect_str_eq(field(&e, "PRIORITY", 0), "5");
         cr_expect_str_eq(field(&e, "CPROF_TASK_ID", 0), "20261121T031005-abcd");
@@ -165,8 +165,8 @@ Test(sink, end_tells_the_result_and_what_to_type_next) {
         cr_assert_eq(e.error, 0);
         cr_expect_str_eq(
                         field(&e, "MESSAGE", 0),
-                        "Recorded 5932 samples of nginx.service: nginx (PID 71) in 1min; hottest: foo 61%, bar 20%. See "
-                        "\"cprofctl task info 20261121T031005-abcd\".");
+                        "Recorded 5932 samples of nginx.service: nginx (PID 71) in 1min; hottest: foo 61%, bar "
+                        "20%. See \"cprofctl task info 20261121T031005-abcd\".");
         cr_expect_str_eq(field(&e, "MESSAGE_ID", 0), CPROF_MESSAGE_TASK_ENDED);
         cr_expect_str_eq(field(&e, "PRIORITY", 0), "5");
         cr_expect_str_eq(field(&e, "CPROF_STATE", 0), "finished");
@@ -203,14 +203,15 @@ Test(sink, ends_are_told_in_words) {
                 { TASK_STATE_FAILED,
                   "cprofd was stopped",
                   7,
-                  "Recording on-cpu of nginx.service: nginx (PID 71) failed: cprofd was stopped. 7 samples were kept.",
+                  "Recording on-cpu of nginx.service: nginx (PID 71) failed: cprofd was stopped. "
+                  "7 samples were kept.",
                   CPROF_MESSAGE_TASK_FAILED,
                   "4" },
                 { TASK_STATE_FAILED,
                   "no process could be sampled: Permission denied",
                   0,
-                  "Recording on-cpu of nginx.service: nginx (PID 71) failed: no process could be sampled: Permission "
-                  "denied.",
+                  "Recording on-cpu of nginx.service: nginx (PID 71) failed: no process could be "
+                  "sampled: Permission denied.",
                   CPROF_MESSAGE_TASK_FAILED,
                   "4" },
         };
@@ -277,6 +278,15 @@ Test(sink, too_many_fields_are_an_error_that_sticks) {
         cr_expect_eq(e.error, -E2BIG);
         cr_expect_eq(e.n_fields, JOURNAL_FIELDS_MAX);
         cr_expect_eq(journal_entry_send(&e), -E2BIG, "an incomplete entry must not be sent");
+}
+
+/* The empty tree that a store leaves. */
+static void remove_directories(const char *directory) {
+        char path[4096];
+
+        (void) snprintf(path, sizeof(path), "%s/tasks", directory);
+        (void) rmdir(path);
+        (void) rmdir(directory);
 }
 
 typedef struct FakeSink {
@@ -347,6 +357,32 @@ Test(sink, there_is_room_for_so_many_sinks_only) {
 
         cr_expect_eq(sinks_add(&s, &deaf_ops, NULL), -E2BIG);
         cr_expect_eq(s.n, SINKS_MAX);
+}
+
+Test(sink, the_store_has_each_task_from_start_to_end) {
+        _cleanup_(task_freep) Task *t = make_task(), *kept = NULL, *ended = NULL;
+        _cleanup_(store_freep) Store *store = NULL;
+        char directory[] = "/tmp/cprof-sink-XXXXXX";
+        Sinks s = {};
+
+        cr_assert_not_null(mkdtemp(directory));
+        cr_assert_eq(store_new(directory, &(StoreConfig){ .max_age_usec = USEC_INFINITY }, &store), 0);
+        cr_assert_eq(sinks_add(&s, &sink_store_ops, store), 0);
+
+        sinks_task_started(&s, t);
+        cr_assert_eq(store_find(store, t->id, &kept), 0);
+        cr_expect_eq(kept->state, TASK_STATE_RUNNING);
+
+        end_task(t, TASK_STATE_FINISHED, "process exited");
+        sinks_task_ended(&s, t, NULL, NULL);
+        cr_assert_eq(store_find(store, t->id, &ended), 0);
+        cr_expect_eq(ended->state, TASK_STATE_FINISHED);
+        cr_expect_str_eq(ended->reason, "process exited");
+        cr_expect_eq(store_open_profile(store, t->id), -ENOENT, "nothing was recorded");
+        cr_expect_eq(s.items[0].n_failed, 0);
+
+        cr_expect_eq(store_delete(store, t->id), 0);
+        remove_directories(directory);
 }
 
 Test(sink, the_catalog_has_a_text_for_each_message) {

@@ -1,1 +1,347 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "store/task-record.h"
+
+#include "basic/strbuf.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#define REALTIME (UINT64_C(1795230605) * USEC_PER_SEC + 123456) /* 2026-11-21T03:10:05.123456Z */
+
+TestSuite(task_record, .timeout = 30);
+
+static char *copy(const char *text) {
+        char *c = strdup(text);
+
+        cr_assert_not_null(c);
+        return c;
+}
+
+static Task *make_task(size_t n_causes) {
+        Task *t = NULL;
+
+        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, REALTIME, 0x9f3c, &t), 0);
+        t->unit = copy("nginx.service");
+        t->process = copy("nginx#2");
+        t->key = (ProcessKey){ .pid = 4711, .start_ticks = 987654 };
+        t->duration_usec = 10 * USEC_PER_MINUTE;
+        t->silence_usec = 20 * USEC_PER_MINUTE;
+
+        t->causes = calloc(n_causes > 0 ? n_causes : 1, sizeof(*t->causes));
+        cr_assert_not_null(t->causes);
+        t->n_causes = n_causes;
+        for (size_t i = 0; i < n_causes; i++)
+                t->causes[i] = (TaskCause){
+                        .policy = copy("web"),
+                        .metric = copy("process-cpu"),
+                        .rule = copy("process-cpu >= 80% for 5 of 10s"),
+                        .threshold = 80,
+                        .value = 99.1,
+                        .peak = 100.0 / 3,
+                        .period_sec = 10,
+                        .count = 5,
+                        .hits = 6 + (unsigned) i,
+                        .process = copy("nginx#2"),
+                        .pid = 4711,
+                };
+
+        return t;
+}
+
+static Task *round_trip(const Task *t) {
+        _cleanup_(freep) char *json = NULL, *message = NULL;
+        Task *back = NULL;
+
+        cr_assert_eq(task_record_format(t, &json), 0);
+        cr_assert_eq(task_record_parse(json, strlen(json), &back, &message), 0, "%s\n%s", message, json);
+        return back;
+}
+
+static void expect_instant(TaskInstant a, TaskInstant b) {
+        cr_expect_eq(a.monotonic_usec, b.monotonic_usec);
+        cr_expect_eq(a.realtime_usec, b.realtime_usec);
+}
+
+Test(task_record, a_task_comes_back_as_it_was) {
+        _cleanup_(task_freep) Task *t = make_task(2), *back = NULL;
+
+        t->state = TASK_STATE_STOPPED;
+        t->reason = copy("stopped by \"root\" \\ ümlaut");
+        t->exe = copy("/usr/sbin/nginx (deleted)");
+        t->invocation_id = copy("0123456789abcdef0123456789abcdef");
+        t->hottest = copy("ngx_http_parse 61%, memcpy 3%");
+        t->slot_end = (TaskInstant){ 1, 2 };
+        t->decided = (TaskInstant){ 3, 4 };
+        t->started = (TaskInstant){ 5, REALTIME };
+        t->ended = (TaskInstant){ 7, 8 };
+        t->first_sample = (TaskInstant){ 9, 10 };
+        t->last_sample = (TaskInstant){ 11, 12 };
+        t->n_samples = UINT64_C(1) << 62;
+        t->losses = (TaskLosses){ 1, 22, 333, 4444 };
+
+        back = round_trip(t);
+
+        cr_expect_str_eq(back->id, "20261121T031005-9f3c");
+        cr_expect_eq(back->kind, PROFILE_KIND_ON_CPU);
+        cr_expect_eq(back->state, TASK_STATE_STOPPED);
+        cr_expect_str_eq(back->reason, t->reason);
+        cr_expect_str_eq(back->unit, "nginx.service");
+        cr_expect_str_eq(back->process, "nginx#2");
+        cr_expect_eq(back->key.pid, 4711);
+        cr_expect_eq(back->key.start_ticks, 987654);
+        cr_expect_str_eq(back->exe, t->exe);
+        cr_expect_str_eq(back->invocation_id, t->invocation_id);
+        cr_expect_str_eq(back->hottest, t->hottest);
+        cr_expect_eq(back->duration_usec, t->duration_usec);
+        cr_expect_eq(back->silence_usec, t->silence_usec);
+        expect_instant(back->slot_end, t->slot_end);
+        expect_instant(back->decided, t->decided);
+        expect_instant(back->started, t->started);
+        expect_instant(back->ended, t->ended);
+        expect_instant(back->first_sample, t->first_sample);
+        expect_instant(back->last_sample, t->last_sample);
+        cr_expect_eq(back->n_samples, t->n_samples);
+        cr_expect_eq(memcmp(&back->losses, &t->losses, sizeof(t->losses)), 0);
+        cr_expect_null(back->profile);
+
+        cr_assert_eq(back->n_causes, 2);
+        for (size_t i = 0; i < 2; i++) {
+                const TaskCause *a = t->causes + i, *b = back->causes + i;
+
+                cr_expect_str_eq(b->policy, a->policy);
+                cr_expect_str_eq(b->metric, a->metric);
+                cr_expect_str_eq(b->rule, a->rule);
+                cr_expect_str_eq(b->process, a->process);
+                cr_expect_eq(b->threshold, a->threshold);
+                cr_expect_eq(b->value, a->value);
+                cr_expect_eq(b->peak, a->peak, "a third needs all digits");
+                cr_expect_eq(b->period_sec, a->period_sec);
+                cr_expect_eq(b->count, a->count);
+                cr_expect_eq(b->hits, a->hits);
+                cr_expect_eq(b->pid, a->pid);
+        }
+}
+
+Test(task_record, what_is_unknown_is_left_out_and_comes_back_as_nothing) {
+        _cleanup_(task_freep) Task *t = NULL, *back = NULL;
+        _cleanup_(freep) char *json = NULL;
+
+        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, REALTIME, 1, &t), 0);
+        cr_assert_eq(task_record_format(t, &json), 0);
+        cr_expect_null(strstr(json, "\"exe\""));
+        cr_expect_null(strstr(json, "\"started\""));
+
+        back = round_trip(t);
+        cr_expect_null(back->exe);
+        cr_expect_null(back->reason);
+        cr_expect_null(back->hottest);
+        cr_expect_null(back->invocation_id);
+        cr_expect_str_eq(back->unit, "");
+        cr_expect_str_eq(back->process, "");
+        cr_expect_eq(back->n_causes, 0);
+        cr_expect_eq(back->state, TASK_STATE_PENDING);
+}
+
+Test(task_record, people_read_the_start_as_a_date) {
+        _cleanup_(task_freep) Task *t = make_task(0);
+        _cleanup_(freep) char *json = NULL;
+
+        t->started.realtime_usec = REALTIME;
+        cr_assert_eq(task_record_format(t, &json), 0);
+        cr_expect_not_null(strstr(json, "\"started\": \"2026-11-21T03:10:05.123456Z\""), "%s", json);
+        cr_expect_eq(json[strlen(json) - 1], '\n');
+}
+
+Test(task_record, hostile_names_become_harmless_text) {
+        _cleanup_(task_freep) Task *t = make_task(1), *back = NULL;
+
+        free(t->exe);
+        t->exe = copy("/tmp/\xff\xfe\x1b[31m\n\"x\"");
+        free(t->causes[0].process);
+        t->causes[0].process = copy("a\nb\xc3");
+        t->causes[0].value = NAN;
+        t->causes[0].peak = INFINITY;
+        t->causes[0].threshold = -3;
+        t->causes[0].pid = -1;
+        t->silence_usec = USEC_INFINITY;
+
+        back = round_trip(t);
+        cr_expect_str_eq(back->exe, "/tmp/???[31m?\"x\"");
+        cr_expect_str_eq(back->causes[0].process, "a?b?");
+        cr_expect_eq(back->causes[0].value, 0);
+        cr_expect_eq(back->causes[0].peak, 0);
+        cr_expect_eq(back->causes[0].threshold, 0);
+        cr_expect_eq(back->causes[0].pid, 0);
+        cr_expect_eq(back->silence_usec, INT64_MAX);
+}
+
+Test(task_record, long_texts_are_cut_between_characters) {
+        _cleanup_(task_freep) Task *t = make_task(0), *back = NULL;
+        size_t n = 3 * TASK_RECORD_TEXT_MAX;
+
+        t->exe = calloc(1, n + 1);
+        cr_assert_not_null(t->exe);
+        for (size_t i = 0; i < n; i += 3)
+                memcpy(t->exe + i, "€", 3);
+
+        back = round_trip(t);
+        cr_expect_eq(strlen(back->exe), TASK_RECORD_TEXT_MAX / 3 * 3);
+        cr_expect_eq(strncmp(back->exe, t->exe, strlen(back->exe)), 0);
+}
+
+Test(task_record, the_largest_record_is_within_the_bound) {
+        _cleanup_(task_freep) Task *t = make_task(TASK_RECORD_CAUSES_MAX + 5), *back = NULL;
+        _cleanup_(freep) char *json = NULL;
+
+        for (size_t i = 0; i < t->n_causes; i++)
+                for (const TaskRecordField *f = task_record_cause_texts; f->name; f++) {
+                        char **text = (char **) ((char *) (t->causes + i) + f->offset);
+
+                        free(*text);
+                        *text = malloc(5001);
+                        cr_assert_not_null(*text);
+                        memset(*text, '"', 5000); /* doubled by JSON */
+                        (*text)[5000] = '\0';
+                }
+
+        cr_assert_eq(task_record_format(t, &json), 0);
+        cr_expect_leq(strlen(json), TASK_RECORD_SIZE_MAX);
+        back = round_trip(t);
+        cr_expect_eq(back->n_causes, TASK_RECORD_CAUSES_MAX);
+        cr_expect_eq(back->causes[TASK_RECORD_CAUSES_MAX - 1].hits, 6 + TASK_RECORD_CAUSES_MAX - 1);
+}
+
+#define HEAD \
+        "{\n\"format\": 1,\n\"id\": \"20261121T031005-9f3c\",\n\"kind\": \"on-cpu\",\n\"state\": \"finished\""
+
+Test(task_record, unknown_members_are_ignored) {
+        static const char json[] =
+                        HEAD ",\n\"colour\": {\"a\": [1, null]},\n\"causes\": [{\"threshold\": 1, "
+                             "\"value\": 2.5, \"peak\": 3, \"mood\": true}], \"losses\": {\"new\": 1}}";
+        _cleanup_(task_freep) Task *t = NULL;
+
+        cr_assert_eq(task_record_parse(json, strlen(json), &t, NULL), 0);
+        cr_expect_eq(t->state, TASK_STATE_FINISHED);
+        cr_assert_eq(t->n_causes, 1);
+        cr_expect_str_eq(t->causes[0].policy, "", "missing texts are empty, not NULL");
+        cr_expect_eq(t->causes[0].value, 2.5);
+}
+
+Test(task_record, bad_records_are_refused_with_the_line) {
+        static const struct {
+                const char *json, *message;
+        } table[] = {
+                { "", "task.json:1: " },
+                { "\n\n[", "task.json:3: " },
+                { "[]", "task.json:1: task: not an object" },
+                { "null", "task.json:1: " },
+                { "{}", "task.json:1: format: 0 is not known" },
+                { "{\"format\": 2}", "task.json:1: format: 2 is not known" },
+                { "{\"format\": \"1\"}", "task.json:1: format: not a whole number" },
+                { "{\"format\": 1.0}", "task.json:1: format: not a whole number" },
+                { "{\"format\": 1}", "task.json:1: id: missing" },
+                { "{\"format\": 1,\n\"id\": 5}", "task.json:2: id: not a string" },
+                { "{\"format\": 1,\n\"id\": \"../../etc\"}", "task.json:2: id: not the id of a task" },
+                { "{\"format\": 1, \"id\": \"20261121T031005-9f3c\"}", "task.json:1: kind: missing" },
+                { "{\"format\": 1, \"id\": \"20261121T031005-9f3c\",\n\"kind\":\"off-cpu\"}",
+                  "task.json:2: kind: not a kind of profile of this version" },
+                { "{\"format\": 1, \"id\": \"20261121T031005-9f3c\", \"kind\":\"on-cpu\",\n\n\"state\" :\"happy\"}",
+                  "task.json:3: state: not the state of a task" },
+                { HEAD ",\n\"id\": \"20261121T031005-9f3c\"}", "task.json:6: " }, /* twice */
+                { HEAD ",\n\"unit\": null}", "task.json:6: unit: not a string" },
+                { HEAD ",\n\"unit\": \"a\\u0000b\"}", "task.json:6: " },
+                { HEAD ",\n\"unit\": \"\xff\"}", "task.json:6: " },
+                { HEAD ",\n\"n_samples\": -1}", "task.json:6: n_samples: -1 is out of range" },
+                { HEAD ",\n\"n_samples\": 99999999999999999999}", "task.json:6: " },
+                { HEAD ",\n\"n_samples\": 1e3}", "task.json:6: n_samples: not a whole number" },
+                { HEAD ",\n\"n_samples\": true}", "task.json:6: n_samples: not a whole number" },
+                { HEAD ",\n\"pid\": 2147483648}", "task.json:6: pid: 2147483648 is out of range" },
+                { HEAD ",\n\"unit\": \"pid\",\n\"pid\": -1}", "task.json:7: pid: -1 is out of range" },
+                { HEAD ",\n\"causes\": {}}", "task.json:6: causes: not a list" },
+                { HEAD ",\n\"causes\": [1]}", "task.json:6: causes: entry 0 is not an object" },
+                { HEAD ",\n\"causes\": [{}]}", "task.json:6: causes[0].threshold: missing" },
+                { HEAD ",\n\"causes\": [{\"threshold\": \"80%\"}]}",
+                  "task.json:6: causes[0].threshold: not a number" },
+                { HEAD ",\n\"causes\": [{\"threshold\": 80, \"value\": -1}]}",
+                  "task.json:6: causes[0].value: -1 is out of range" },
+                { HEAD ",\n\"causes\": [{\"threshold\": 80, \"value\": 1e300}]}",
+                  "task.json:6: causes[0].value: 1e+300 is out of range" },
+                { HEAD
+                  ",\n\"causes\": [{\"threshold\": 1, \"value\": 1, \"peak\": 1, \"count\": 4294967296}]}",
+                  "task.json:6: causes[0].count: 4294967296 is out of range" },
+                { HEAD ",\n\"causes\": [{\"policy\": 1}]}", "task.json:6: causes[0].policy: not a string" },
+                { HEAD ",\n\"losses\": []}", "task.json:6: losses: not an object" },
+                { HEAD ",\n\"losses\": {\"ring_full\": -1}}", "task.json:6: ring_full: -1 is out of range" },
+                { HEAD "} trailing", "task.json:5: " },
+                { HEAD ",\n\"x\": NaN}", "task.json:6: " },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                _cleanup_(freep) char *message = NULL;
+                Task *t = NULL;
+
+                cr_expect_eq(task_record_parse(table[i].json, strlen(table[i].json), &t, &message),
+                             -EBADMSG,
+                             "row %zu",
+                             i);
+                cr_expect_null(t);
+                cr_assert_not_null(message, "row %zu", i);
+                cr_expect_eq(strncmp(message, table[i].message, strlen(table[i].message)),
+                             0,
+                             "row %zu: '%s' instead of '%s'",
+                             i,
+                             message,
+                             table[i].message);
+        }
+}
+
+static int
+parse_generated(const char *head, const char *item, size_t n, const char *tail, char **ret_message) {
+        _cleanup_(freep) char *json = NULL;
+        Task *t = NULL;
+        StrBuf b = {};
+        int r;
+
+        strbuf_add(&b, head);
+        for (size_t i = 0; i < n; i++)
+                strbuf_add(&b, item);
+        strbuf_add(&b, tail);
+        cr_assert_eq(strbuf_finish(&b, &json), 0);
+
+        r = task_record_parse(json, strlen(json), &t, ret_message);
+        task_free(t);
+        return r;
+}
+
+Test(task_record, too_much_of_anything_is_refused) {
+        static const char cause[] = ",{\"threshold\": 1, \"value\": 1, \"peak\": 1}";
+        static const char first[] = HEAD ", \"causes\": [{\"threshold\": 1, \"value\": 1, \"peak\": 1}";
+        _cleanup_(freep) char *causes = NULL, *text = NULL, *depth = NULL, *size = NULL;
+
+        cr_expect_eq(parse_generated(first, cause, TASK_RECORD_CAUSES_MAX - 1, "]}", &causes), 0);
+        cr_expect_eq(parse_generated(first, cause, TASK_RECORD_CAUSES_MAX, "]}", &causes), -EBADMSG);
+        cr_expect_str_eq(causes, "task.json:5: causes: more than 64");
+        cr_expect_eq(parse_generated(HEAD ", \"exe\": \"", "x", TASK_RECORD_TEXT_MAX, "\"}", &text), 0);
+        cr_expect_eq(parse_generated(HEAD ", \"exe\": \"", "x", TASK_RECORD_TEXT_MAX + 1, "\"}", &text),
+                     -EBADMSG);
+        cr_expect_str_eq(text, "task.json:5: exe: longer than 4096 bytes");
+        cr_expect_eq(parse_generated(HEAD ", \"x\": ", "[", 100000, "", &depth), -EBADMSG);
+        cr_expect_eq(parse_generated(HEAD, " ", TASK_RECORD_SIZE_MAX, "}", &size), -EBADMSG);
+        cr_expect_str_eq(size, "task.json:1: task: larger than 1048576 bytes");
+}
+
+Test(task_record, no_part_of_a_record_passes_for_one) {
+        _cleanup_(task_freep) Task *t = make_task(2);
+        _cleanup_(freep) char *json = NULL;
+        size_t n;
+
+        cr_assert_eq(task_record_format(t, &json), 0);
+        n = strlen(json) - 1; /* without the newline */
+
+        for (size_t i = 0; i < n; i++) {
+                Task *back = NULL;
+
+                cr_assert_eq(task_record_parse(json, i, &back, NULL), -EBADMSG, "%zu of %zu bytes", i, n);
+        }
+}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 volatile uint64_t workload_sink;
+void *volatile workload_frame;
 
 static uint64_t spin(uint64_t n, uint64_t x) {
         while (n-- > 0)
@@ -19,10 +20,12 @@ static uint64_t spin(uint64_t n, uint64_t x) {
         return x;
 }
 
-/* Inlined spins, so that each function is a leaf of its own: the oracle counts self time. */
+/* Inlined spins, so that each function is a leaf of its own: the oracle counts self time. Asking for the
+ * frame address makes the compiler keep a frame pointer even in a leaf. */
 #define DEFINE_WORK(name, share)                                      \
         __attribute__((noinline)) void name(void);                    \
         void name(void) {                                             \
+                workload_frame = __builtin_frame_address(0);          \
                 workload_sink += spin((share) *20000, workload_sink); \
         }
 
@@ -71,11 +74,12 @@ int main(int argc, char **argv) {
         end = atof(argv[2]) > 0 ? now() + atof(argv[2]) : 0;
 
         for (unsigned i = 1; i < n_threads && i < 64; i++) {
-                char name[16];
+                char name[32];
 
                 if (pthread_create(threads + i, NULL, serve, &end) != 0)
                         return EXIT_FAILURE;
                 (void) snprintf(name, sizeof(name), "worker-%u", i);
+                name[15] = '\0';
                 (void) pthread_setname_np(threads[i], name);
         }
 

@@ -1,1 +1,344 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "trigger/trigger.h"
+
+#include "fake/fake-subjects.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+TestSuite(test_trigger, .timeout = 30);
+
+#define STARTED_MAX 512U
+#define RULES                                                                \
+        "[Trigger]\nMetric=process-cpu\nThreshold=80%\nPeriod=5s\nCount=2\n" \
+        "[Trigger]\nMetric=system-load\nThreshold=4\nPeriod=5s\nCount=2\n"   \
+        "[Trigger]\nMetric=system-load\nThreshold=8\nPeriod=5s\nCount=2\n"
+
+enum { CPU_RULE, LOAD_RULE, LOAD_RULE_HIGHER };
+
+/* A trigger whose operations answer as told and note what was started. */
+typedef struct World {
+        Cooldown *cooldown;
+        Trigger *trigger;
+        Unit unit;
+        Process processes[8];
+        Policy *policy, *other; /* 1 min of recording, 10 min of silence; 2 and 5 */
+
+        int start_result;
+        const Process *dead;
+        bool unit_is_running; /* set by the start of a unit's task */
+        bool all_are_running;
+
+        TriggerRequest started[STARTED_MAX];
+        size_t n_started;
+} World;
+
+static bool world_is_running(Subject subject, ProfileKind kind, void *userdata) {
+        World *w = userdata;
+
+        return w->all_are_running || w->unit_is_running;
+}
+
+static bool world_is_alive(const Process *p, void *userdata) {
+        World *w = userdata;
+
+        return p != w->dead;
+}
+
+static int world_start(const TriggerRequest *request, void *userdata) {
+        World *w = userdata;
+
+        cr_assert_lt(w->n_started, STARTED_MAX);
+        w->started[w->n_started++] = *request;
+        if (request->subject.unit && w->start_result >= 0)
+                w->unit_is_running = true;
+
+        return w->start_result;
+}
+
+static const char *const names[] = { "w", "w#2", "w#3", "w#4", "w#5", "w#6", "w#7", "w#8" };
+
+static World *world_new(void) {
+        World *w = calloc(1, sizeof(*w));
+        const TriggerOps ops = {
+                .is_running = world_is_running,
+                .is_alive = world_is_alive,
+                .start = world_start,
+                .userdata = w,
+        };
+
+        cr_assert_not_null(w);
+        w->unit = fake_unit("a.service", NULL);
+        for (size_t i = 0; i < ELEMENTSOF(w->processes); i++)
+                w->processes[i] = fake_process((pid_t) i + 1, names[i], &w->unit);
+        w->policy = fake_policy("one", "[Policy]\nUnit=*\nDuration=1min\nSilence=10min\n" RULES);
+        w->other = fake_policy("two", "[Policy]\nUnit=*\nDuration=2min\nSilence=5min\n" RULES);
+        cr_assert_eq(cooldown_new(&w->cooldown), 0);
+        cr_assert_eq(trigger_new(w->cooldown, &ops, &w->trigger), 0);
+        return w;
+}
+
+static World *world_free(World *w) {
+        trigger_free(w->trigger);
+        cooldown_free(w->cooldown);
+        policy_unref(w->policy);
+        policy_unref(w->other);
+        free(w);
+        return NULL;
+}
+DEFINE_CLEANUP(World *, world_free)
+
+static void world_begin(World *w, unsigned second) {
+        w->n_started = 0;
+        trigger_begin(w->trigger, second * USEC_PER_SEC);
+}
+
+static void world_add(World *w, Subject subject, Policy *policy, size_t rule) {
+        const Cause cause = {
+                .policy = policy,
+                .trigger = policy->triggers + rule,
+                .subject = subject,
+                .hits = 3,
+                .value = 90,
+                .peak = 95,
+        };
+
+        trigger_add(w->trigger, &cause);
+}
+
+static void world_add_process(World *w, size_t i, Policy *policy, size_t rule) {
+        world_add(w, (Subject){ .process = w->processes + i }, policy, rule);
+}
+
+/* One cause of one process in one second; returns the number of tasks started. */
+static unsigned world_second(World *w, unsigned second, size_t i, Policy *policy) {
+        world_begin(w, second);
+        world_add_process(w, i, policy, CPU_RULE);
+        return trigger_commit(w->trigger);
+}
+
+Test(test_trigger, causes_of_one_subject_are_one_task) {
+        _cleanup_(world_freep) World *w = world_new();
+
+        world_begin(w, 100);
+        world_add_process(w, 0, w->policy, CPU_RULE);
+        world_add_process(w, 1, w->policy, CPU_RULE);
+        world_add_process(w, 0, w->other, CPU_RULE);
+        cr_assert_eq(trigger_commit(w->trigger), 2);
+
+        cr_assert_eq(w->n_started, 2);
+        cr_expect_eq(w->started[0].subject.process, w->processes);
+        cr_expect_eq(w->started[0].kind, PROFILE_KIND_ON_CPU);
+        cr_assert_eq(w->started[0].n_causes, 2);
+        cr_expect_eq(w->started[0].causes[0].policy, w->policy);
+        cr_expect_eq(w->started[0].causes[1].policy, w->other);
+        cr_expect_eq(w->started[0].causes[1].peak, 95);
+        cr_expect_eq(w->started[0].duration_usec, 2 * USEC_PER_MINUTE, "the longest");
+        cr_expect_eq(w->started[0].silence_usec, 10 * USEC_PER_MINUTE, "the longest");
+        cr_expect_eq(w->started[1].subject.process, w->processes + 1);
+        cr_expect_eq(w->started[1].duration_usec, USEC_PER_MINUTE);
+}
+
+Test(test_trigger, a_second_without_causes_starts_nothing) {
+        _cleanup_(world_freep) World *w = world_new();
+
+        cr_assert_eq(world_second(w, 100, 0, w->policy), 1);
+        world_begin(w, 2000);
+        cr_expect_eq(trigger_commit(w->trigger), 0);
+        cr_expect_eq(w->n_started, 0);
+}
+
+Test(test_trigger, silence_runs_from_the_start_of_the_task_for_each_name) {
+        _cleanup_(world_freep) World *w = world_new();
+        Process respawned = fake_process(77, "w", &w->unit);
+
+        cr_expect_eq(world_second(w, 100, 0, w->policy), 1);
+        cr_expect_eq(world_second(w, 101, 0, w->policy), 0);
+        cr_expect_eq(world_second(w, 699, 0, w->policy), 0);
+        cr_expect_eq(world_second(w, 699, 1, w->policy), 1, "the sibling has its own");
+
+        w->processes[0] = respawned;
+        cr_expect_eq(world_second(w, 699, 0, w->policy), 0, "the new one inherits it");
+        cr_expect_eq(world_second(w, 700, 0, w->policy), 1);
+        cr_expect_eq(trigger_counters(w->trigger)->n_silent, 3);
+}
+
+Test(test_trigger, silence_of_a_unit_is_not_that_of_its_processes) {
+        _cleanup_(world_freep) World *w = world_new();
+
+        world_begin(w, 100);
+        world_add(w, (Subject){ .unit = &w->unit }, w->policy, CPU_RULE);
+        cr_assert_eq(trigger_commit(w->trigger), 1);
+        cr_expect_eq(cooldown_left(w->cooldown, "a.service", "", PROFILE_KIND_ON_CPU, 100 * USEC_PER_SEC),
+                     10 * USEC_PER_MINUTE);
+
+        w->unit_is_running = false;
+        cr_expect_eq(world_second(w, 101, 0, w->policy), 1);
+}
+
+Test(test_trigger, results_that_leave_silence_open) {
+        static const struct {
+                int result;
+                unsigned n_started;
+                bool silent;
+        } rows[] = {
+                { 0, 1, true },    { 1, 1, true },       { -EBUSY, 0, false }, { -EEXIST, 0, false },
+                { -EIO, 0, true }, { -ENOSPC, 0, true }, { -ESRCH, 0, true },  { -ENOMEM, 0, true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_(world_freep) World *w = world_new();
+
+                w->start_result = rows[i].result;
+                cr_expect_eq(world_second(w, 100, 0, w->policy), rows[i].n_started, "row %zu", i);
+                cr_expect_eq(w->n_started, 1);
+
+                w->start_result = 0;
+                cr_expect_eq(world_second(w, 101, 0, w->policy), !rows[i].silent, "row %zu", i);
+                cr_expect_eq(trigger_counters(w->trigger)->n_busy, rows[i].result == -EBUSY);
+        }
+}
+
+Test(test_trigger, a_dead_process_starts_neither_task_nor_silence) {
+        _cleanup_(world_freep) World *w = world_new();
+
+        w->dead = w->processes;
+        cr_expect_eq(world_second(w, 100, 0, w->policy), 0);
+        cr_expect_eq(w->n_started, 0);
+        cr_expect_eq(trigger_counters(w->trigger)->n_dead, 1);
+
+        w->dead = NULL;
+        cr_expect_eq(world_second(w, 101, 0, w->policy), 1);
+}
+
+Test(test_trigger, what_runs_already_is_dropped_without_silence) {
+        _cleanup_(world_freep) World *w = world_new();
+
+        w->all_are_running = true;
+        cr_expect_eq(world_second(w, 100, 0, w->policy), 0);
+        cr_expect_eq(w->n_started, 0);
+        cr_expect_eq(trigger_counters(w->trigger)->n_running, 1);
+
+        w->all_are_running = false;
+        cr_expect_eq(world_second(w, 101, 0, w->policy), 1);
+}
+
+Test(test_trigger, the_task_of_a_unit_comes_first_and_covers_its_processes) {
+        _cleanup_(world_freep) World *w = world_new();
+
+        world_begin(w, 100);
+        world_add_process(w, 0, w->policy, CPU_RULE);
+        world_add(w, (Subject){ .unit = &w->unit }, w->other, CPU_RULE);
+        world_add_process(w, 1, w->policy, CPU_RULE);
+        cr_expect_eq(trigger_commit(w->trigger), 1);
+
+        cr_assert_eq(w->n_started, 1);
+        cr_expect_eq(w->started[0].subject.unit, &w->unit);
+        cr_expect_eq(cooldown_left(w->cooldown, "a.service", "w", PROFILE_KIND_ON_CPU, 0), 0);
+}
+
+Test(test_trigger, silence_of_zero_is_none) {
+        _cleanup_(world_freep) World *w = world_new();
+        _cleanup_(policy_unrefp) Policy *p = fake_policy("none", "[Policy]\nUnit=*\nSilence=0\n" RULES);
+
+        cr_expect_eq(world_second(w, 100, 0, p), 1);
+        cr_expect_eq(world_second(w, 101, 0, p), 1);
+}
+
+Test(test_trigger, more_causes_than_a_request_holds_are_counted) {
+        _cleanup_(world_freep) World *w = world_new();
+
+        world_begin(w, 100);
+        for (unsigned i = 0; i < TRIGGER_CAUSES_MAX + 4; i++)
+                world_add_process(w, 0, w->policy, CPU_RULE);
+        world_add_process(w, 0, w->other, CPU_RULE);
+        cr_assert_eq(trigger_commit(w->trigger), 1);
+        cr_expect_eq(w->started[0].n_causes, TRIGGER_CAUSES_MAX);
+        cr_expect_eq(w->started[0].n_causes_dropped, 5);
+        cr_expect_eq(w->started[0].duration_usec, 2 * USEC_PER_MINUTE);
+}
+
+Test(test_trigger, more_subjects_than_a_second_holds_are_counted_and_come_later) {
+        _cleanup_(world_freep) World *w = world_new();
+        enum { N = TRIGGER_REQUESTS_MAX + 20 };
+        static Process many[N];
+        static char many_names[N][16];
+
+        for (unsigned i = 0; i < N; i++) {
+                (void) snprintf(many_names[i], sizeof(many_names[i]), "x#%u", i);
+                many[i] = fake_process((pid_t) i + 100, many_names[i], &w->unit);
+        }
+
+        world_begin(w, 100);
+        for (unsigned i = 0; i < N; i++)
+                world_add(w, (Subject){ .process = many + i }, w->policy, CPU_RULE);
+        cr_expect_eq(trigger_commit(w->trigger), TRIGGER_REQUESTS_MAX);
+        cr_expect_eq(trigger_counters(w->trigger)->n_over_cap, 20);
+
+        world_begin(w, 101);
+        for (unsigned i = 0; i < N; i++)
+                world_add(w, (Subject){ .process = many + i }, w->policy, CPU_RULE);
+        cr_expect_eq(trigger_commit(w->trigger), 20, "the silent ones take no place");
+}
+
+Test(test_trigger, load_profiles_the_busiest_only) {
+        static const double percents[] = { 5, 0, 70, 40, 300, 41, 0, 1 };
+        static const int expected[] = { 4, 2, 5 };
+        _cleanup_(world_freep) World *w = world_new();
+
+        world_begin(w, 100);
+        for (size_t i = 0; i < ELEMENTSOF(percents); i++) {
+                fake_process_use_cpu(w->processes + i, percents[i]);
+                world_add_process(w, i, w->policy, LOAD_RULE);
+                world_add_process(w, i, w->policy, LOAD_RULE_HIGHER);
+        }
+        cr_expect_eq(trigger_commit(w->trigger), ELEMENTSOF(expected));
+
+        cr_assert_eq(w->n_started, ELEMENTSOF(expected));
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                cr_expect_eq(w->started[i].subject.process, w->processes + expected[i]);
+                cr_expect_eq(w->started[i].n_causes, 2, "both rules");
+        }
+
+        /* They are silent now, and the next busiest are no substitute. */
+        world_begin(w, 101);
+        for (size_t i = 0; i < ELEMENTSOF(percents); i++)
+                world_add_process(w, i, w->policy, LOAD_RULE);
+        cr_expect_eq(trigger_commit(w->trigger), 0);
+}
+
+Test(test_trigger, load_profiles_nothing_that_uses_no_cpu) {
+        _cleanup_(world_freep) World *w = world_new();
+
+        fake_process_use_cpu(w->processes + 1, 0);
+        world_begin(w, 100);
+        world_add_process(w, 0, w->policy, LOAD_RULE); /* not measured yet */
+        world_add_process(w, 1, w->policy, LOAD_RULE);
+        cr_expect_eq(trigger_commit(w->trigger), 0);
+        cr_expect_eq(w->n_started, 0);
+}
+
+Test(test_trigger, each_policy_has_its_own_busiest_and_they_merge) {
+        _cleanup_(world_freep) World *w = world_new();
+        size_t n_causes[ELEMENTSOF(w->processes)] = {};
+
+        world_begin(w, 100);
+        for (size_t i = 0; i < 6; i++) {
+                fake_process_use_cpu(w->processes + i, 10 * (double) (i + 1));
+                world_add_process(w, i, w->policy, LOAD_RULE);
+                if (i < 4)
+                        world_add_process(w, i, w->other, LOAD_RULE);
+        }
+        world_add_process(w, 0, w->other, CPU_RULE);
+        cr_expect_eq(trigger_commit(w->trigger), 6);
+
+        cr_assert_eq(w->n_started, 6);
+        for (size_t i = 0; i < w->n_started; i++)
+                n_causes[w->started[i].subject.process - w->processes] = w->started[i].n_causes;
+        cr_expect_eq(n_causes[0], 1, "not for the load but for its own CPU");
+        cr_expect_eq(n_causes[1], 1, "of the other policy");
+        cr_expect_eq(n_causes[2], 1, "of the other policy");
+        cr_expect_eq(n_causes[3], 2, "of both");
+        cr_expect_eq(n_causes[4], 1);
+        cr_expect_eq(n_causes[5], 1);
+}

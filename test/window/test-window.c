@@ -125,7 +125,8 @@ Test(test_window, agrees_with_a_plain_array_over_gaps_and_jumps) {
                 model_init(&m, length);
 
                 for (unsigned step = 0; step < 300; step++) {
-                        double value = fake_random_below(&state, 5) == 0 ? NAN : fake_random_below(&state, 101);
+                        double value = fake_random_below(&state, 5) == 0 ? NAN
+                                                                         : fake_random_below(&state, 101);
 
                         cr_assert_eq(window_add(w, AT(second) + fake_random_below(&state, 1000000), value),
                                      model_add(&m, second, value));

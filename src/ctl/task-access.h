@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "ctl/folded.h"
+#include "ctl/json-out.h"
+
+#include "basic/time-util.h"
+
+/* Task records and profiles as the bus gives them. All of these complain themselves. */
+
+/* The record of a task, which must be an object with an ID. @id may be "latest" or a part. */
+int task_get(Ctl *c, const char *id, json_t **ret_task);
+
+const char *task_id(const json_t *task);
+bool task_state_is_over(const char *state);
+
+/* A descriptor of the profile, blocking, maybe a pipe. A task that has just ended is still being written:
+ * that is waited for, @patience_usec at most. */
+int task_open_profile(Ctl *c, const json_t *task, const char *format, usec_t patience_usec, int *ret_fd);
+
+int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded);
+
+#define TASK_PATIENCE (5 * USEC_PER_SEC)
+
+/* Prints the @max hottest functions. */
+int task_print_top(const Ctl *c, const Folded *f, size_t max);
+/* The same as a list; NULL: out of memory. */
+json_t *task_top_to_json(const Folded *f, size_t max);
+
+/* A human view of the record. */
+void task_print(const Ctl *c, const json_t *task);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A task record as a person reads it: what, why, when, how well. */
+#include "ctl/task-access.h"
+
+#include "ctl/view.h"
+
+#include "basic/utf8.h"
+
+#include <string.h>
+
+/* Text of the record that may reach the terminal. */
+static char *clean(const json_t *object, const char *path, const char *otherwise) {
+        const char *text = json_text_at(object, path, otherwise);
+
+        return utf8_sanitize(text, strlen(text));
+}
+
+static void print_head(const Ctl *c, const json_t *t) {
+        _cleanup_(freep) char *unit = clean(t, "unit", "?"), *process = clean(t, "process", "");
+        uint64_t pid = json_u64_at(t, "pid");
+
+        printf("%s %s%s%s  %s of %s",
+               c->utf8 ? "●" : "*",
+               colour_on(c, COLOUR_BOLD),
+               task_id(t),
+               colour_on(c, COLOUR_NORMAL),
+               json_text_at(t, "kind", "?"),
+               unit ?: "?");
+        if (pid > 0)
+                printf(", %s (PID %" PRIu64 ")", process ?: "?", pid);
+        putchar('\n');
+}
+
+static void print_state(const Ctl *c, const json_t *t) {
+        _cleanup_(freep) char *reason = clean(t, "reason", "");
+        const char *state = json_text_at(t, "state", "?");
+        bool known = reason && reason[0] != '\0';
+
+        printf("%9s %s%s%s%s%s%s\n",
+               "State:",
+               colour_on(c, view_state_colour(state)),
+               state,
+               colour_on(c, COLOUR_NORMAL),
+               known ? " (" : "",
+               known ? reason : "",
+               known ? ")" : "");
+}
+
+/* "policy web: process-cpu >= 80% for 5 of 10s: nginx#2 (PID 812) was at 97%, in 6 of 10 seconds, at
+ * most 99.5%" */
+static void print_cause(const json_t *cause, const char *title) {
+        _cleanup_(freep) char *policy = clean(cause, "policy", "?"), *rule = clean(cause, "rule", "?"),
+                              *process = clean(cause, "process", "");
+        const char *unit = rule && strchr(rule, '%') ? "%" : "";
+        char value[VIEW_TEXT_MAX], peak[VIEW_TEXT_MAX];
+        uint64_t pid = json_u64_at(cause, "pid");
+
+        printf("%9s policy %s: %s\n%9s ", title, policy ?: "?", rule ?: "?", "");
+        if (pid > 0)
+                printf("%s (PID %" PRIu64 ")", process ?: "?", pid);
+        else
+                printf("the unit");
+        printf(" was at %s, over the threshold in %" PRIu64 " of the last %" PRIu64 " seconds, at most %s\n",
+               view_value(json_real_at(cause, "value"), unit, value),
+               json_u64_at(cause, "hits"),
+               json_u64_at(cause, "period_sec"),
+               view_value(json_real_at(cause, "peak"), unit, peak));
+}
+
+static void print_causes(const json_t *t) {
+        const json_t *causes = json_at(t, "causes");
+        size_t i;
+        json_t *cause;
+
+        json_array_foreach((json_t *) causes, i, cause) print_cause(cause, i == 0 ? "Why:" : "");
+
+        if (json_array_size(causes) == 0)
+                printf("%9s started by hand\n", "Why:");
+}
+
+/* Time between two instants of the record; false when one of them is not there. */
+static bool between(const json_t *t, const char *from, const char *to, usec_t *ret) {
+        uint64_t a = json_u64_at(t, from), b = json_u64_at(t, to);
+
+        if (a == 0 || b < a)
+                return false;
+
+        *ret = b - a;
+        return true;
+}
+
+static void print_times(const json_t *t) {
+        char when[VIEW_TEXT_MAX], a[VIEW_TEXT_MAX], b[VIEW_TEXT_MAX];
+        uint64_t started = json_u64_at(t, "started_realtime_usec");
+        usec_t delay, first, length;
+        bool decided, sampled;
+
+        printf("%9s %s", "Started:", view_time(started, when));
+        if (between(t, "started_monotonic_usec", "ended_monotonic_usec", &length))
+                printf(", ran %s of %s",
+                       view_span(length, a),
+                       view_span(json_u64_at(t, "duration_usec"), b));
+        else
+                printf(", planned %s", view_span(json_u64_at(t, "duration_usec"), b));
+        putchar('\n');
+
+        decided = between(t, "slot_end_monotonic_usec", "decided_monotonic_usec", &delay);
+        sampled =
+                        between(t,
+                                json_u64_at(t, "slot_end_monotonic_usec") > 0 ? "slot_end_monotonic_usec"
+                                                                              : "started_monotonic_usec",
+                                "first_sample_monotonic_usec",
+                                &first);
+        if (decided)
+                printf("%9s decided %s after the second closed", "", view_span(delay, a));
+        if (sampled)
+                printf("%*s%s first sample after %s",
+                       decided ? 0 : 9,
+                       "",
+                       decided ? "," : "",
+                       view_span(first, b));
+        if (decided || sampled)
+                putchar('\n');
+}
+
+static void print_losses(const Ctl *c, const json_t *losses) {
+        static const struct {
+                const char *name, *text;
+        } texts[] = {
+                { "ring_full", "samples dropped, the ring buffer was full" },
+                { "no_user_stack", "samples without a user stack" },
+                { "unknown_frames", "frames in no known mapping" },
+                { "over_cap", "samples of stacks beyond the limit of different ones" },
+                { "processes_missed", "processes not sampled, too many were already" },
+        };
+        const char *name, *title = "Lost:";
+        json_t *n;
+
+        json_object_foreach((json_t *) losses, name, n) {
+                const char *text = name;
+
+                if (json_integer_value(n) <= 0)
+                        continue;
+
+                for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                        if (strcmp(texts[i].name, name) == 0)
+                                text = texts[i].text;
+
+                printf("%9s %s%" JSON_INTEGER_FORMAT " %s%s\n",
+                       title,
+                       colour_on(c, COLOUR_YELLOW),
+                       json_integer_value(n),
+                       text,
+                       colour_on(c, COLOUR_NORMAL));
+                title = "";
+        }
+}
+
+void task_print(const Ctl *c, const json_t *t) {
+        _cleanup_(freep) char *hottest = clean(t, "hottest", ""), *exe = clean(t, "exe", "");
+
+        print_head(c, t);
+        print_state(c, t);
+        if (exe && exe[0] != '\0')
+                printf("%9s %s\n", "Program:", exe);
+        print_causes(t);
+        print_times(t);
+        printf("%9s %" PRIu64 "\n", "Samples:", json_u64_at(t, "n_samples"));
+        if (hottest && hottest[0] != '\0')
+                printf("%9s %s\n", "Hottest:", hottest);
+        print_losses(c, json_at(t, "losses"));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "ctl/ctl-bus.h"
+#include "ctl/view.h"
+
+#include <jansson.h>
+
+/* One row of GetWindows; borrowed from the reply. */
+typedef struct WindowRow {
+        const char *policy, *process, *metric, *uri, *unit_of_metric, *status, *reason, *task;
+        unsigned pid; /* 0 = the unit */
+        double threshold;
+        unsigned period_sec, count, hits;
+        const double *values; /* oldest first, NAN for none */
+        size_t n_values;
+        usec_t silence_left_usec;
+        size_t order; /* in the reply */
+} WindowRow;
+
+/* NULL: out of memory. */
+json_t *window_rows_to_json(const WindowRow *rows, size_t n);
+
+/* One line each below a heading per policy; sorts @rows. Complains itself. */
+int window_rows_print(const Ctl *c, const char *unit, WindowRow *rows, size_t n);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs cprofctl itself against a stand-in for the daemon on a private bus. */
+#include "mock-cprofd.h"
+
+#include "basic/cleanup.h"
+#include "basic/file-io.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static MockBus mock;
+
+static void start(void) {
+        if (mock_bus_start(&mock) < 0)
+                cr_skip_test("dbus-daemon cannot be started");
+
+        cr_assert_eq(mock_bus_start_service(&mock), 0);
+        (void) setenv("DBUS_SYSTEM_BUS_ADDRESS", mock.address, 1);
+        (void) setenv("LC_ALL", "C", 1);
+        (void) setenv("TZ", "UTC", 1);
+        (void) unsetenv("NO_COLOR");
+}
+
+static void stop(void) {
+        mock_bus_stop(&mock);
+}
+
+/* One suite, or criterion itself leaks; most tests want .init = start. */
+TestSuite(cprofctl, .timeout = 30, .fini = stop);
+
+/* Runs "cprofctl ARGUMENTS 2>&1" and returns its exit status; *ret_output is to be freed. */
+static int run(const char *arguments, char **ret_output) {
+        _cleanup_(freep) char *command = NULL;
+        size_t length;
+        FILE *f;
+
+        cr_assert_gt(asprintf(&command, "'%s' %s 2>&1", getenv("CPROFCTL"), arguments), 0);
+        f = popen(command, "re");
+        cr_assert_not_null(f);
+        cr_assert_eq(read_full_fd(fileno(f), 1 << 20, ret_output, &length), 0);
+
+        return WEXITSTATUS(pclose(f));
+}
+
+static void expect(const char *arguments, int status, const char *part) {
+        _cleanup_(freep) char *output = NULL;
+        int r = run(arguments, &output);
+
+        cr_expect_eq(r, status, "cprofctl %s: exit status %i: %s", arguments, r, output);
+        cr_expect_not_null(strstr(output, part), "cprofctl %s: no '%s' in: %s", arguments, part, output);
+}
+
+Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
+        static const struct {
+                const char *arguments;
+                int status;
+                const char *part;
+        } rows[] = {
+                { "", 0, "cprofd 0.1.0" },
+                { "status", 0, "CAP_PERFMON is missing" },
+                { "status", 0, "7 ring-full" },
+                { "unit list", 0, "degraded: no BPF" },
+                { "unit list", 0, "2 units listed." },
+                { "unit list 'idle*'", 0, "1 unit listed." },
+                { "unit windows nginx", 0, "4/5 of 10s  100%  silent 19min" },
+                { "unit windows nginx", 0, "_.:-+**###" },
+                { "unit windows nope", 1, "No unit 'nope.service'." },
+                { "policy list", 0, "process-cpu >= 80% for 5 of 10s" },
+                { "policy show web", 0, "# /etc/cprof/policies.d/web.policy\n[Policy]" },
+                { "policy show nope", 1, "No policy 'nope'." },
+                { "policy add new --unit nginx --when 'x'", 0, "Policy new added (/etc/" },
+                { "policy add new --unit nginx --when 'x'", 0, "watches nothing now" },
+                { "policy add web --unit nginx --when 'x'", 0, "It watches 4 processes now." },
+                { "policy add bad --when Treshold", 1, "bad.policy:5: Treshold=80%: unknown key" },
+                { "policy add forbidden --when x", 1, "Access denied; only root may do that" },
+                { "policy add new", 1, "Nothing to add" },
+                { "policy add new - </dev/zero", 1, "at most 65536 bytes" },
+                { "printf", 1, "Unknown verb 'printf'" },
+                { "policy check web", 0, "web.policy: OK" },
+                { "policy check - </dev/null", 0, "stdin.policy: OK" },
+                { "task list", 0, "1 task listed." },
+                { "task info", 0, "decided 800us after the second closed, first sample after 9.9ms" },
+                { "task info", 0, "3 samples dropped" },
+                { "task info latest --top=1", 0, "90.0   90.0   90    90 hot" },
+                { "task info nope", 1, "No task 'nope'." },
+                { "task wait", 0, "finished (duration reached): 1188 samples" },
+                { "task export --format=folded -o -", 0, "nginx;main;work;hot 90\n" },
+                { "task export --format=svg", 1, "'pprof' or 'folded'" },
+                { "profile nginx --duration=2s", 0, "task flamegraph " MOCK_TASK_NEW },
+                { "profile nginx --duration=2s --no-wait", 0, MOCK_TASK_NEW "\n" },
+                { "profile nginx --duration=soon", 1, "--duration=" },
+                { "reload", 0, "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                expect(rows[i].arguments, rows[i].status, rows[i].part);
+}
+
+Test(cprofctl, foreign_names_reach_no_terminal_as_control_sequences, .init = start) {
+        _cleanup_(freep) char *output = NULL;
+
+        cr_assert_eq(run("unit windows nginx", &output), 0);
+        cr_expect_null(strchr(output, '\033'), "%s", output);
+}
+
+Test(cprofctl, json_of_every_listing_is_valid, .init = start) {
+        static const char *const arguments[] = {
+                "status --json",
+                "--json=short unit list",
+                "unit windows nginx --json",
+                "policy list --json=short",
+                "policy show web --json",
+                "task list --json",
+                "task info --json --top",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(arguments); i++) {
+                _cleanup_(freep) char *output = NULL;
+                json_error_t error;
+                json_t *j;
+
+                cr_expect_eq(run(arguments[i], &output), 0, "%s", arguments[i]);
+                j = json_loads(output, JSON_REJECT_DUPLICATES, &error);
+                cr_expect_not_null(j, "%s: %s: %s", arguments[i], error.text, output);
+                json_decref(j);
+        }
+}
+
+Test(cprofctl, mistakes_are_answered_with_the_nearest_word, .init = start) {
+        expect("polcy list", 1, "did you mean 'policy'?");
+        expect("policy lst", 1, "did you mean 'policy list'?");
+        expect("unit list --jsn", 1, "did you mean '--json'?");
+        expect("policy list --top", 1, "--top does not go with 'policy list'");
+        expect("unit windows", 1, "Usage: cprofctl unit windows UNIT");
+        expect("--json=xml status", 1, "Bad value 'xml' of --json=");
+        expect("status --host", 1, "'--host' needs a value");
+        expect("policy add --help", 0, "--when=RULE");
+}
+
+Test(cprofctl, flame_graph_is_one_file_of_the_tasks_name, .init = start) {
+        _cleanup_(freep) char *arguments = NULL;
+
+        cr_assert_gt(asprintf(&arguments, "task flamegraph -o %s/x.html", mock.directory), 0);
+        expect(arguments, 0, "/x.html\n");
+        cr_expect_eq(unlink(strrchr(arguments, ' ') + 1), 0);
+}
+
+Test(cprofctl, rejected_edit_keeps_the_text, .init = start) {
+        _cleanup_(freep) char *output = NULL;
+        const char *path;
+
+        (void) setenv("SYSTEMD_EDITOR", "sh -c 'echo Treshold=1 >>\"$1\"' -", 1);
+        (void) setenv("TMPDIR", mock.directory, 1);
+
+        cr_expect_eq(run("policy edit web </dev/null", &output), 1);
+        path = strstr(output, "The text is kept in ");
+        cr_assert_not_null(path, "%s", output);
+        path = strchr(path, '/');
+        *strchr(path, '\n') = '\0';
+        cr_expect_eq(unlink(path), 0, "%s", path);
+}
+
+Test(cprofctl, edit_leaves_drop_ins_alone_and_a_text_as_it_was, .init = start) {
+        (void) setenv("TMPDIR", mock.directory, 1);
+
+        (void) setenv("SYSTEMD_EDITOR", "true", 1);
+        expect("policy edit web </dev/null", 0, "Nothing was changed.");
+
+        /* Succeeds, and changes nothing, only if the drop-in's unit is not in the text. */
+        (void) setenv("SYSTEMD_EDITOR", "sh -c '! grep apache2 \"$1\"' -", 1);
+        expect("policy edit web </dev/null", 0, "Nothing was changed.");
+}
+
+Test(cprofctl, status_of_a_daemon_that_does_not_run_is_3) {
+        MockBus empty;
+
+        if (mock_bus_start(&empty) < 0)
+                cr_skip_test("dbus-daemon cannot be started");
+
+        (void) setenv("DBUS_SYSTEM_BUS_ADDRESS", empty.address, 1);
+        expect("status", 3, "systemctl start cprofd");
+        expect("unit list", 1, "systemctl start cprofd");
+
+        (void) setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus", 1);
+        expect("status", 3, "no system bus");
+        mock_bus_stop(&empty);
+}
+
+Test(cprofctl, bash_completion_knows_every_verb) {
+        static const char script[] =
+                        "source \"$CPROF_SOURCE_ROOT/packaging/bash-completion/cprofctl\"; "
+                        "complete_line() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _cprofctl; "
+                        "echo \"${COMPREPLY[*]}\"; }; "
+                        "complete_line cprofctl po; complete_line cprofctl task ex; "
+                        "complete_line cprofctl policy add x --unit = y --sc; "
+                        "complete_line cprofctl task export --format = f";
+        _cleanup_(freep) char *output = NULL;
+        size_t length;
+        FILE *f;
+
+        (void) setenv("SCRIPT", script, 1);
+        f = popen("bash -c \"$SCRIPT\" 2>&1", "re");
+        cr_assert_not_null(f);
+        cr_assert_eq(read_full_fd(fileno(f), 1 << 16, &output, &length), 0);
+        cr_expect_eq(pclose(f), 0);
+        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded\n");
+}
