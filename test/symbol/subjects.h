@@ -52,7 +52,7 @@ static inline uint64_t nm_address(const char *name) {
 
 /* Where an address of this process is: the path of the file, the offset in it, and
  * the bytes that are mapped from there on. */
-static void
+static inline void
 locate(const void *code, char ret_path[static PATH_MAX], uint64_t *ret_offset, size_t *ret_size) {
         _cleanup_(fclosep) FILE *f = fopen("/proc/self/maps", "re");
         uint64_t address = (uint64_t) (uintptr_t) code;
