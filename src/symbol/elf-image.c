@@ -2,6 +2,8 @@
 #include "symbol/elf-image.h"
 
 #include <endian.h>
+#include <gelf.h>
+#include <libelf.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -57,214 +59,122 @@ bool elf_image_has_bytes(const ElfImage *e, const ElfSection *section) {
                         section->size <= e->size - section->offset;
 }
 
-/* What of the ELF header we need, of either class. */
-typedef struct Header {
-        uint64_t segments_offset, sections_offset;
-        uint32_t n_segments, segment_size, n_sections, section_size, section_names;
-} Header;
+/* A note section or segment; of the first kilobytes only, where a build id is. */
+static void find_build_id(ElfImage *e, Elf *elf, uint64_t offset, uint64_t size) {
+        size_t at = 0, name, data;
+        Elf_Data *notes;
+        GElf_Nhdr note;
 
-static int read_header(ElfImage *e, Header *ret) {
-        union {
-                unsigned char ident[EI_NIDENT];
-                Elf32_Ehdr h32;
-                Elf64_Ehdr h64;
-        } u;
-        int r;
-
-        r = elf_image_read(e, 0, &u.ident, sizeof(u.ident));
-        if (r < 0)
-                return r;
-        if (memcmp(u.ident, ELFMAG, SELFMAG) != 0 || u.ident[EI_DATA] != ELF_DATA_NATIVE)
-                return -EBADMSG;
-        if (u.ident[EI_CLASS] != ELFCLASS64 && u.ident[EI_CLASS] != ELFCLASS32)
-                return -EBADMSG;
-
-        e->is_64 = u.ident[EI_CLASS] == ELFCLASS64;
-        r = elf_image_read(e, 0, &u, e->is_64 ? sizeof(u.h64) : sizeof(u.h32));
-        if (r < 0)
-                return r;
-
-#define HEADER_OF(h)                             \
-        (Header){                                \
-                .segments_offset = (h).e_phoff,  \
-                .n_segments = (h).e_phnum,       \
-                .segment_size = (h).e_phentsize, \
-                .sections_offset = (h).e_shoff,  \
-                .n_sections = (h).e_shnum,       \
-                .section_size = (h).e_shentsize, \
-                .section_names = (h).e_shstrndx, \
-        }
-        *ret = e->is_64 ? HEADER_OF(u.h64) : HEADER_OF(u.h32);
-        return 0;
-}
-
-static int read_segment(const ElfImage *e, uint64_t offset, ElfSegment *ret, uint32_t *ret_type) {
-        int r;
-
-        if (e->is_64) {
-                Elf64_Phdr p;
-
-                r = elf_image_read(e, offset, &p, sizeof(p));
-                if (r < 0)
-                        return r;
-                *ret = (ElfSegment){ p.p_offset, p.p_vaddr, p.p_filesz, p.p_flags & PF_X };
-                *ret_type = p.p_type;
-        } else {
-                Elf32_Phdr p;
-
-                r = elf_image_read(e, offset, &p, sizeof(p));
-                if (r < 0)
-                        return r;
-                *ret = (ElfSegment){ p.p_offset, p.p_vaddr, p.p_filesz, p.p_flags & PF_X };
-                *ret_type = p.p_type;
-        }
-
-        return 0;
-}
-
-static int read_section(const ElfImage *e, uint64_t offset, ElfSection *ret) {
-        int r;
-
-#define SECTION_OF(s)                                                                     \
-        (ElfSection) {                                                                    \
-                .address = (s).sh_addr, .offset = (s).sh_offset, .size = (s).sh_size,     \
-                .entry_size = (s).sh_entsize, .flags = (s).sh_flags, .name = (s).sh_name, \
-                .type = (s).sh_type, .link = (s).sh_link,                                 \
-        }
-        if (e->is_64) {
-                Elf64_Shdr s;
-
-                r = elf_image_read(e, offset, &s, sizeof(s));
-                if (r < 0)
-                        return r;
-                *ret = SECTION_OF(s);
-        } else {
-                Elf32_Shdr s;
-
-                r = elf_image_read(e, offset, &s, sizeof(s));
-                if (r < 0)
-                        return r;
-                *ret = SECTION_OF(s);
-        }
-
-        return 0;
-}
-
-/* Notes are { name size, data size, type } and both contents, each filled up to 4 bytes. */
-static void find_build_id(ElfImage *e, uint64_t offset, uint64_t size) {
-        uint8_t notes[NOTES_SIZE_MAX];
-        size_t length = (size_t) MIN_OF(size, (uint64_t) sizeof(notes)), at = 0;
-
-        if (e->build_id_size > 0 || elf_image_read(e, offset, notes, length) < 0)
+        if (e->build_id_size > 0 || offset > e->size)
                 return;
 
-        while (length - at >= sizeof(Elf32_Nhdr)) {
-                Elf32_Nhdr note;
-                uint64_t data, end;
+        size = MIN_OF(size, e->size - offset);
+        size = MIN_OF(size, (uint64_t) NOTES_SIZE_MAX);
+        notes = elf_getdata_rawchunk(elf, (int64_t) offset, size, ELF_T_NHDR);
+        if (!notes)
+                return;
 
-                memcpy(&note, notes + at, sizeof(note));
-                data = at + sizeof(note) + (((uint64_t) note.n_namesz + 3) & ~UINT64_C(3));
-                end = data + (((uint64_t) note.n_descsz + 3) & ~UINT64_C(3));
-                if (end > length)
-                        return;
+        while ((at = gelf_getnote(notes, at, &note, &name, &data)) > 0) {
+                const uint8_t *bytes = notes->d_buf;
 
                 if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && note.n_descsz > 0 &&
-                    note.n_descsz <= ELF_BUILD_ID_MAX && memcmp(notes + at + sizeof(note), "GNU", 4) == 0) {
-                        memcpy(e->build_id, notes + data, note.n_descsz);
+                    note.n_descsz <= ELF_BUILD_ID_MAX && memcmp(bytes + name, "GNU", 4) == 0) {
+                        memcpy(e->build_id, bytes + data, note.n_descsz);
                         e->build_id_size = note.n_descsz;
                         return;
                 }
-                at = (size_t) end;
         }
 }
 
-static int read_segments(ElfImage *e, const Header *h) {
-        size_t size = e->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
-        int r;
+static int read_segments(ElfImage *e, Elf *elf) {
+        size_t n;
 
-        if (h->n_segments == 0 || h->n_segments > ELF_SEGMENTS_MAX || h->segment_size != size)
+        if (elf_getphdrnum(elf, &n) < 0 || n == 0 || n > ELF_SEGMENTS_MAX)
                 return 0;
 
-        e->segments = calloc(h->n_segments, sizeof(e->segments[0]));
+        e->segments = calloc(n, sizeof(e->segments[0]));
         if (!e->segments)
                 return -ENOMEM;
 
-        for (uint32_t i = 0; i < h->n_segments; i++) {
-                ElfSegment segment;
-                uint64_t offset;
-                uint32_t type;
+        for (size_t i = 0; i < n; i++) {
+                GElf_Phdr p;
 
-                if (__builtin_add_overflow(h->segments_offset, i * size, &offset))
-                        return -EBADMSG;
-                r = read_segment(e, offset, &segment, &type);
-                if (r < 0)
-                        return r;
+                if (!gelf_getphdr(elf, (int) i, &p))
+                        break;
 
-                if (type == PT_LOAD)
-                        e->segments[e->n_segments++] = segment;
-                else if (type == PT_NOTE)
-                        find_build_id(e, segment.offset, segment.file_size);
+                if (p.p_type == PT_LOAD)
+                        e->segments[e->n_segments++] =
+                                        (ElfSegment){ p.p_offset, p.p_vaddr, p.p_filesz, p.p_flags & PF_X };
+                else if (p.p_type == PT_NOTE)
+                        find_build_id(e, elf, p.p_offset, p.p_filesz);
         }
 
         return 0;
 }
 
-static int read_sections(ElfImage *e, Header *h) {
-        size_t size = e->is_64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
-        ElfSection first;
+static int read_sections(ElfImage *e, Elf *elf) {
+        size_t n, names;
 
-        if (h->sections_offset == 0 || h->section_size != size ||
-            read_section(e, h->sections_offset, &first) < 0)
+        if (elf_getshdrnum(elf, &n) < 0 || n == 0 || n > ELF_SECTIONS_MAX)
                 return 0;
 
-        /* With many sections the header has no room for their number: gABI,
-         * "section header table, index 0". */
-        if (h->n_sections == 0)
-                h->n_sections = (uint32_t) MIN_OF(first.size, (uint64_t) UINT32_MAX);
-        if (h->section_names == SHN_XINDEX)
-                h->section_names = first.link;
-        if (h->n_sections > ELF_SECTIONS_MAX ||
-            h->n_sections * size > e->size) /* cheap to ask for, not to be had */
-                return 0;
-
-        e->sections = calloc(h->n_sections, sizeof(e->sections[0]));
+        e->sections = calloc(n, sizeof(e->sections[0]));
         if (!e->sections)
                 return -ENOMEM;
 
-        for (uint32_t i = 0; i < h->n_sections; i++) {
-                uint64_t offset;
+        for (size_t i = 0; i < n; i++) {
+                GElf_Shdr h;
 
-                if (__builtin_add_overflow(h->sections_offset, i * size, &offset) ||
-                    read_section(e, offset, &e->sections[i]) < 0)
+                if (!gelf_getshdr(elf_getscn(elf, i), &h))
                         break;
-                e->n_sections++;
+
+                e->sections[e->n_sections++] = (ElfSection){
+                        .address = h.sh_addr,
+                        .offset = h.sh_offset,
+                        .size = h.sh_size,
+                        .entry_size = h.sh_entsize,
+                        .flags = h.sh_flags,
+                        .name = h.sh_name,
+                        .type = h.sh_type,
+                        .link = h.sh_link,
+                };
         }
 
-        if (h->section_names < e->n_sections)
-                e->section_names = h->section_names;
+        if (elf_getshdrstrndx(elf, &names) >= 0 && names < e->n_sections)
+                e->section_names = (uint32_t) names;
 
         return 0;
 }
 
+static void elf_endp(Elf **elf) {
+        if (*elf)
+                (void) elf_end(*elf);
+}
+
+/* libelf reads the headers; with ELF_C_READ it maps nothing and fetches no more than is asked for. */
 static int image_load(ElfImage *e) {
-        Header header;
+        _cleanup_(elf_endp) Elf *elf = NULL;
+        GElf_Ehdr header;
         int r;
 
-        r = read_header(e, &header);
-        if (r < 0)
-                return r;
+        (void) elf_version(EV_CURRENT);
+        elf = e->memory ? elf_memory((char *) e->memory, e->size) : elf_begin(e->fd, ELF_C_READ, NULL);
+        if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header) ||
+            header.e_ident[EI_DATA] != ELF_DATA_NATIVE)
+                return -EBADMSG;
 
-        r = read_sections(e, &header);
+        e->is_64 = header.e_ident[EI_CLASS] == ELFCLASS64;
+
+        r = read_sections(e, elf);
         if (r < 0)
                 return r;
 
         /* Sections first: in a file of debug information the segments' offsets mean nothing. */
         for (size_t i = 0; i < e->n_sections; i++)
                 if (e->sections[i].type == SHT_NOTE)
-                        find_build_id(e, e->sections[i].offset, e->sections[i].size);
+                        find_build_id(e, elf, e->sections[i].offset, e->sections[i].size);
 
-        r = read_segments(e, &header);
-        return r == -ENOMEM ? r : 0;
+        return read_segments(e, elf);
 }
 
 static int image_open(ElfImage initial, ElfImage **ret_image) {

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Headers of one ELF file or memory image, read by pread(2) with every size checked. Nothing is mapped:
- * the owner of a foreign file may truncate it, and touching such a mapping is SIGBUS. */
+/* Headers of one ELF file or memory image, by libelf; contents by pread(2) with every size checked. Nothing
+ * is mapped: the owner of a foreign file may truncate it, and touching such a mapping is SIGBUS. */
 
 #define ELF_SECTIONS_MAX 8192U /* a file with more is taken as one without sections */
 #define ELF_SEGMENTS_MAX 512U
