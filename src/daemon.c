@@ -102,12 +102,15 @@ static int on_tick(sd_event_source *s, uint64_t scheduled_usec, void *userdata) 
 static int on_drain(sd_event_source *s, uint64_t scheduled_usec, void *userdata) {
         Daemon *d = userdata;
 
-        task_manager_drain(d->tasks, clock_monotonic_usec());
+        usec_t now_usec = clock_monotonic_usec(), due_usec;
+
+        task_manager_drain(d->tasks, now_usec);
+        due_usec = task_manager_end_due(d->tasks, now_usec);
 
         if (task_manager_n_running(d->tasks) == 0)
                 return sd_event_source_set_enabled(s, SD_EVENT_OFF);
 
-        return sd_event_source_set_time(s, clock_monotonic_usec() + DRAIN_INTERVAL_USEC);
+        return sd_event_source_set_time(s, MIN_OF(now_usec + DRAIN_INTERVAL_USEC, due_usec));
 }
 
 static int on_idle(sd_event_source *s, void *userdata) {

@@ -138,6 +138,22 @@ void task_manager_tick(TaskManager *m, usec_t now_usec) {
         running_task_tick(m, rt, now_usec);
 }
 
+usec_t task_manager_end_due(TaskManager *m, usec_t now_usec) {
+        usec_t next_usec = USEC_INFINITY;
+        RunningTask *rt, *next;
+
+        assert(m);
+
+        DL_FOREACH_SAFE(m->running, rt, next) {
+                if (now_usec >= rt->deadline_usec)
+                        task_manager_end(m, rt, TASK_STATE_FINISHED, "duration reached", now_usec);
+                else
+                        next_usec = MIN_OF(next_usec, rt->deadline_usec);
+        }
+
+        return next_usec;
+}
+
 void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec) {
         ProcessEntry *e;
 

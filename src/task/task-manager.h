@@ -64,6 +64,10 @@ void task_manager_drain(TaskManager *m, usec_t now_usec);
  * adds new processes of unit tasks to the sampler. */
 void task_manager_tick(TaskManager *m, usec_t now_usec);
 
+/* Ends tasks that reached their duration, between two ticks. Returns when the next one does, USEC_INFINITY
+ * for none. */
+usec_t task_manager_end_due(TaskManager *m, usec_t now_usec);
+
 /* Wired to TargetEvents: a process went away, or ran exec (its mappings are read again). */
 void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec);
 void task_manager_process_changed(TaskManager *m, Process *p);

@@ -64,6 +64,24 @@ Test(task_manager, a_task_runs_its_time_and_is_handed_over_with_its_profile) {
         cr_expect_null(task_manager_find(bed.manager, t->id));
 }
 
+Test(task_manager, a_duration_ends_between_two_ticks) {
+        usec_t begin_usec, due_usec;
+        Task *t;
+
+        cr_expect_eq(task_manager_end_due(bed.manager, bed.now_usec), USEC_INFINITY);
+        cr_assert_eq(task_bed_start_process(&bed, 71, &t), 0);
+        begin_usec = t->started.monotonic_usec;
+
+        due_usec = task_manager_end_due(bed.manager, begin_usec + USEC_PER_SEC);
+        cr_expect_eq(due_usec, begin_usec + t->duration_usec);
+        cr_expect_eq(bed.n_ended, 0);
+
+        cr_expect_eq(task_manager_end_due(bed.manager, due_usec), USEC_INFINITY);
+        cr_assert_eq(bed.n_ended, 1);
+        cr_expect_eq(t->ended.monotonic_usec, due_usec);
+        cr_expect_str_eq(t->reason, "duration reached");
+}
+
 Test(task_manager, a_task_says_what_it_is_about) {
         Task *p, *u;
 
