@@ -209,11 +209,14 @@ int verb_policy_check(Ctl *c, int argc, char **argv) {
                 if (r < 0)
                         return bus_complain_reply(r);
 
-                if (message[0] != '\0')
+                if (message[0] == '\0')
+                        printf("%s.policy: OK\n", name);
+                else {
+                        _cleanup_(freep) char *clean = utf8_sanitize(message, strlen(message));
+
+                        printf("%s\n", clean ?: "?");
                         result = EXIT_FAILURE;
-                printf("%s%s\n",
-                       message[0] != '\0' ? message : name,
-                       message[0] != '\0' ? "" : ".policy: OK");
+                }
         }
 
         return result;

@@ -94,7 +94,7 @@ static int make_temporary(const char *name, const char *text, char **ret_path) {
         int r;
 
         if (!directory || directory[0] != '/')
-                directory = "/tmp";
+                directory = P_tmpdir;
 
         if (strchr(name, '/') || asprintf(&path, "%s/%s.XXXXXX.policy", directory, name) < 0)
                 return log_error_errno(EINVAL, "Bad policy name '%s'.", name);

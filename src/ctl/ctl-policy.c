@@ -161,7 +161,7 @@ static int list_as_json(const Ctl *c, sd_bus_message *reply) {
 
 int verb_policy_list(Ctl *c, int argc, char **argv) {
         static const TableColumn columns[] = {
-                { "POLICY", TABLE_TRUNCATE },
+                { "POLICY", TABLE_TRUNCATE | TABLE_KEY },
                 { "SOURCE" },
                 { "STATE" },
                 { "WATCHED", TABLE_RIGHT },

@@ -103,7 +103,7 @@ static int list_as_table(Ctl *c, sd_bus_message *reply) {
                 { "STATE" },
                 { "LEFT", TABLE_RIGHT },
                 { "SAMPLES", TABLE_RIGHT },
-                { "UNIT", TABLE_TRUNCATE },
+                { "UNIT", TABLE_TRUNCATE | TABLE_KEY },
                 { "PROCESS", TABLE_TRUNCATE },
                 { "WHY", TABLE_TRUNCATE },
                 {},

@@ -109,10 +109,14 @@ static int list_as_json(const Ctl *c, sd_bus_message *reply, const char *pattern
 
 static int list_as_table(Ctl *c, sd_bus_message *reply, const char *pattern) {
         static const TableColumn columns[] = {
-                { "UNIT", TABLE_TRUNCATE },   { "ACTIVE" },
-                { "PROCS", TABLE_RIGHT },     { "THREADS", TABLE_RIGHT },
-                { "CPU%", TABLE_RIGHT },      { "RULES", TABLE_RIGHT },
-                { "STATUS", TABLE_TRUNCATE }, {},
+                { "UNIT", TABLE_TRUNCATE | TABLE_KEY },
+                { "ACTIVE" },
+                { "PROCS", TABLE_RIGHT },
+                { "THREADS", TABLE_RIGHT },
+                { "CPU%", TABLE_RIGHT },
+                { "RULES", TABLE_RIGHT },
+                { "STATUS", TABLE_TRUNCATE },
+                {},
         };
         _cleanup_(table_freep) Table *t = NULL;
         UnitRow row;

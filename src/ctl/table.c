@@ -33,12 +33,10 @@ int table_new(const Ctl *c, const TableColumn *columns, Table **ret_table) {
                 int flags = (columns->flags & TABLE_RIGHT ? SCOLS_FL_RIGHT : 0) |
                                 (columns->flags & TABLE_TRUNCATE ? SCOLS_FL_TRUNC : 0);
 
-                /* A cut column may shrink to a tenth of the width before the others have to give. */
-                if (!scols_table_new_column(
-                                    t->table,
-                                    columns->name,
-                                    columns->flags & TABLE_TRUNCATE ? 0.1 : 0,
-                                    flags))
+                /* Shares of the width that a cut column keeps before the others have to give. */
+                double share = columns->flags & TABLE_KEY ? 0.4 : columns->flags & TABLE_TRUNCATE ? 0.1 : 0;
+
+                if (!scols_table_new_column(t->table, columns->name, share, flags))
                         return -ENOMEM;
         }
 

@@ -10,6 +10,7 @@ typedef struct Table Table;
 typedef enum TableFlags {
         TABLE_RIGHT = 1 << 0,    /* numbers */
         TABLE_TRUNCATE = 1 << 1, /* may be cut when the terminal is too narrow */
+        TABLE_KEY = 1 << 2,      /* with the former: what rows are known by is cut last */
 } TableFlags;
 
 typedef struct TableColumn {

@@ -128,8 +128,12 @@ static double percent(uint64_t n, uint64_t total) {
 
 int task_print_top(const Ctl *c, const Folded *f, size_t max) {
         static const TableColumn columns[] = {
-                { "SELF%", TABLE_RIGHT }, { "TOTAL%", TABLE_RIGHT },      { "SELF", TABLE_RIGHT },
-                { "TOTAL", TABLE_RIGHT }, { "FUNCTION", TABLE_TRUNCATE }, {},
+                { "SELF%", TABLE_RIGHT },
+                { "TOTAL%", TABLE_RIGHT },
+                { "SELF", TABLE_RIGHT },
+                { "TOTAL", TABLE_RIGHT },
+                { "FUNCTION", TABLE_TRUNCATE | TABLE_KEY },
+                {},
         };
         _cleanup_(table_freep) Table *t = NULL;
         _cleanup_(freep) FoldedTop *rows = NULL;

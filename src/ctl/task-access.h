@@ -20,7 +20,7 @@ int task_open_profile(Ctl *c, const json_t *task, const char *format, usec_t pat
 
 int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded);
 
-#define TASK_PATIENCE (20 * USEC_PER_SEC)
+#define TASK_PATIENCE (5 * USEC_PER_SEC)
 
 /* Prints the @max hottest functions. */
 int task_print_top(const Ctl *c, const Folded *f, size_t max);

@@ -146,8 +146,8 @@ static int read_pid_file(const Host *h, pid_t pid, const char *name, char **ret_
         return r == -ENOENT ? -ESRCH : r;
 }
 
-/* The @index-th number (or, with UINT_MAX, the last) of the line "Key:\t1\t2\t3" of /proc/PID/status; @key begins with the
- * end of the line before it. */
+/* The @index-th number (or, with UINT_MAX, the last) of a line "Key:\t1\t2\t3" of /proc/PID/status. @key
+ * begins with the end of the line before it. */
 static int read_status_number(const Host *h, pid_t pid, const char *key, unsigned index, uint64_t *ret) {
         _cleanup_(freep) char *text = NULL;
         const char *p, *end;

@@ -29,7 +29,9 @@ int pprof_encode(
 #define PPROF_COMPRESSED_MAX (256U * 1024 * 1024)
 #define PPROF_UNPACKED_MAX (512U * 1024 * 1024)
 
-/* Reads such a file from @in_fd and writes it to @out_fd as folded stacks: "thread;outermost;…;innermost
- * COUNT\n" with ';' in names replaced by ':', kernel frames ending in "_[k]". Bounded; -EBADMSG for what is
- * no such file. Meant to run in a process of its own. */
+/* Reads such a file from @in_fd (from its beginning, by pread(2): -ESPIPE for a pipe) and writes it to
+ * @out_fd as folded stacks: "thread;outermost;…;innermost COUNT\n" with ';' in names replaced by ':', kernel
+ * frames ending in "_[k]". Equal stacks may come more than once. -EBADMSG for what is no such file, -EFBIG
+ * beyond the bounds, else what write(2) says, -EPIPE if the caller ignores SIGPIPE. Meant to run in a
+ * process of its own. */
 int pprof_convert_folded(int in_fd, int out_fd);

@@ -188,8 +188,8 @@ int debug_file_search_new(
         return 0;
 }
 
-/* Returns 0 when the next candidate is open and could be it, -ENOMEM, or another error for one to pass over.
- */
+/* Returns 0 when the next candidate is open and could be it,
+ * -ENOMEM, or another error for one to pass over. */
 static int open_candidate(DebugFileSearch *s) {
         int r;
 

@@ -20,9 +20,9 @@ typedef struct DebugFile {
         { .fd = -EBADF }
 void debug_file_done(DebugFile *f);
 
-/* @roots is NULL-terminated. @path is where the file is, as its process sees it, and is taken as a path of
- * the host: what is found there is checked, so that a wrong one can't lie. All are borrowed during the
- * search. */
+/* @roots is NULL-terminated. @path is where the file is, as its process sees it, and is
+ * taken as a path of the host: what is found there is checked, so that a wrong one can't
+ * lie. All are borrowed during the search. */
 int debug_file_search_new(
                 const char *const *roots,
                 const ElfImage *image,

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Back references make the demangled form of a short name exponentially long, so that its production has to
- * be stopped, not its result cut. The library's callback can't say so: it leaves by longjmp(), which is
- * sound where the library owns no memory while it calls us. That holds but for Rust's punycode. */
+/* Back references make the demangled form of a short name exponentially long, so that its production has
+ * to be stopped, not its result cut. The library's callback can't say so: it leaves by longjmp(), which
+ * is sound where the library owns no memory while it calls us. That holds but for Rust's punycode. */
 typedef struct Output {
         char text[DEMANGLED_NAME_MAX + 1];
         size_t length;

@@ -217,8 +217,8 @@ static int read_sections(ElfImage *e, Header *h) {
             read_section(e, h->sections_offset, &first) < 0)
                 return 0;
 
-        /* With many sections the header has no room for their number: gABI, "section header table, index 0".
-         */
+        /* With many sections the header has no room for their number: gABI,
+         * "section header table, index 0". */
         if (h->n_sections == 0)
                 h->n_sections = (uint32_t) MIN_OF(first.size, (uint64_t) UINT32_MAX);
         if (h->section_names == SHN_XINDEX)

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Headers of one ELF file or memory image, read by pread(2) with every size checked. Nothing is mapped: the
- * owner of a foreign file may truncate it, and touching such a mapping is SIGBUS. */
+/* Headers of one ELF file or memory image, read by pread(2) with every size checked. Nothing is mapped:
+ * the owner of a foreign file may truncate it, and touching such a mapping is SIGBUS. */
 
 #define ELF_SECTIONS_MAX 8192U /* a file with more is taken as one without sections */
 #define ELF_SEGMENTS_MAX 512U
@@ -41,8 +41,8 @@ typedef struct ElfImage {
         size_t build_id_size; /* 0 = none */
 } ElfImage;
 
-/* Both return -EBADMSG for what is no ELF file of this machine's byte order, -ENOMEM, or what fstat(2) and
- * pread(2) say. */
+/* Both return -EBADMSG for what is no ELF file of this machine's byte order,
+ * -ENOMEM, or what fstat(2) and pread(2) say. */
 int elf_image_open_fd(int fd, ElfImage **ret_image);
 int elf_image_open_memory(const void *memory, size_t size, ElfImage **ret_image);
 ElfImage *elf_image_free(ElfImage *e);
@@ -54,8 +54,8 @@ int elf_image_read(const ElfImage *e, uint64_t offset, void *buffer, size_t size
 /* Whether the bytes of @section lie within the file. */
 bool elf_image_has_bytes(const ElfImage *e, const ElfSection *section);
 
-/* First section of that type (SHT_SYMTAB) with bytes, or by name (".gnu_debuglink"); NULL if there is none.
- */
+/* First section of that type (SHT_SYMTAB) with bytes, or by name
+ * (".gnu_debuglink"); NULL if there is none. */
 const ElfSection *elf_image_section_by_type(const ElfImage *e, uint32_t type);
 const ElfSection *elf_image_section_by_name(const ElfImage *e, const char *name);
 

@@ -148,8 +148,8 @@ static int begin_section(ElfLoad *l, const ElfImage *image, uint32_t type, unsig
         return 1;
 }
 
-/* Reads the code symbols of one section. Returns 1 for more, 0 if there were some, -ENOENT if not, or
- * another error. */
+/* Reads the code symbols of one section. Returns 1 for more, 0 if there were
+ * some, -ENOENT if not, or another error. */
 static int read_section(ElfLoad *l, const ElfImage *image, uint32_t type, unsigned block) {
         int r;
 

@@ -3,12 +3,12 @@
 
 #include "symbol/module-symbols.h"
 
-/* Finds the best symbols of one ELF file, slice by slice: .symtab, a debug file by build id or debug link,
- * MiniDebugInfo with .dynsym, .dynsym alone. */
+/* Finds the best symbols of one ELF file, slice by slice: .symtab, a debug file by build id or debug
+ * link, MiniDebugInfo with .dynsym, .dynsym alone. */
 typedef struct ElfLoad ElfLoad;
 
-/* @fd, @path and @debug_roots are borrowed until elf_load_free(). Returns -EBADMSG for what is no ELF file,
- * -ENOMEM. */
+/* @fd, @path and @debug_roots are borrowed until elf_load_free(). Returns
+ * -EBADMSG for what is no ELF file, -ENOMEM. */
 int elf_load_new_file(int fd, const char *path, const char *const *debug_roots, ElfLoad **ret_load);
 
 /* An image in memory (the vdso), borrowed likewise; its symbols are its own. */

@@ -65,8 +65,8 @@ int elf_symbols_begin(
         return r == -EBADMSG ? -ENOENT : r;
 }
 
-/* Markers are no names: mapping symbols of arm64 and RISC-V ("$x", "$d") and labels of compilers (".L12").
- */
+/* Markers are no names: mapping symbols of arm64 and RISC-V ("$x",
+ * "$d") and labels of compilers (".L12"). */
 static bool is_marker(ElfSymbolReader *reader, uint32_t name) {
         uint32_t *memo = &reader->marker_names[name % ELEMENTSOF(reader->marker_names)];
         char start[2] = {};

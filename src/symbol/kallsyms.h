@@ -3,9 +3,9 @@
 
 #include "symbol/symbol-table.h"
 
-/* Reads the kernel's symbols. They have no sizes: each reaches up to the next one. Of modules and BPF
- * programs the name is followed by " [module]". Addresses that are all zero (kernel.kptr_restrict, no
- * CAP_SYSLOG) give an empty table. */
+/* Reads the kernel's symbols. They have no sizes: each reaches up to the next one. Of modules and
+ * BPF programs the name is followed by " [module]". Addresses that are all zero
+ * (kernel.kptr_restrict, no CAP_SYSLOG) give an empty table. */
 typedef struct Kallsyms Kallsyms;
 
 #define KALLSYMS_NAMES_MAX (32U << 20) /* bytes of all names; 2 MB are usual */
@@ -19,8 +19,8 @@ typedef struct KallsymsLine {
         size_t name_length, module_length;
 } KallsymsLine;
 
-/* Pure: "ffffffff81000000 T _stext" or "ffffffffc0000000 t init_once\t[fuse]". -EBADMSG for what is no such
- * line. */
+/* Pure: "ffffffff81000000 T _stext" or "ffffffffc0000000 t
+ * init_once\t[fuse]". -EBADMSG for what is no such line. */
 int kallsyms_line_parse(const char *line, size_t length, KallsymsLine *ret);
 
 /* Opens the file "kallsyms" below @proc_fd. */

@@ -35,8 +35,8 @@ int line_reader_step(LineReader *reader, LineFn fn, void *userdata) {
         assert(fn);
 
         if (reader->n_buffer == sizeof(reader->buffer)) {
-                /* No line has this length. What follows is taken for a line of its own, and is no valid one
-                 * unless made so on purpose. */
+                /* No line has this length. What follows is taken for a line of its own, and is no valid
+                 * one unless made so on purpose. */
                 reader->n_buffer = 0;
         }
 

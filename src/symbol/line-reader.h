@@ -8,8 +8,8 @@
 
 #define LINE_READER_BUFFER 32768U /* and the longest line; a longer one is skipped */
 
-/* @line has no '\n' and is not terminated; @offset is where it starts in the file. A negative return stops
- * and is passed on. */
+/* @line has no '\n' and is not terminated; @offset is where it starts in the file. A
+ * negative return stops and is passed on. */
 typedef int (*LineFn)(const char *line, size_t length, uint64_t offset, void *userdata);
 
 typedef struct LineReader {
@@ -19,6 +19,7 @@ typedef struct LineReader {
         char buffer[LINE_READER_BUFFER];
 } LineReader;
 
-/* Reads one slice and calls @fn for each line that is complete. A last line without '\n' is left out: it is
- * still being written. Returns 1 while there is more, 0 at the end, the error of @fn or of pread(2). */
+/* Reads one slice and calls @fn for each line that is complete. A last line without
+ * '\n' is left out: it is still being written. Returns 1 while there is more, 0 at
+ * the end, the error of @fn or of pread(2). */
 int line_reader_step(LineReader *reader, LineFn fn, void *userdata);

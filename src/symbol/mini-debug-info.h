@@ -3,8 +3,8 @@
 
 #include "symbol/elf-image.h"
 
-/* MiniDebugInfo: an xz-compressed ELF file with the symbols that .dynsym lacks, in section .gnu_debugdata.
- */
+/* MiniDebugInfo: an xz-compressed ELF file with the symbols that
+ * .dynsym lacks, in section .gnu_debugdata. */
 typedef struct MiniDebugInfo MiniDebugInfo;
 
 #define MINI_DEBUG_INFO_SIZE_MAX (64U << 20) /* decompressed */
@@ -16,8 +16,8 @@ int mini_debug_info_new(const ElfImage *image, MiniDebugInfo **ret);
 MiniDebugInfo *mini_debug_info_free(MiniDebugInfo *m);
 DEFINE_CLEANUP(MiniDebugInfo *, mini_debug_info_free)
 
-/* Decompresses a slice. Returns 1 while there is more, 0 when done, -EBADMSG (no xz, truncated, wrong
- * checksum), -E2BIG, -ENOMEM. */
+/* Decompresses a slice. Returns 1 while there is more, 0 when done, -EBADMSG (no xz,
+ * truncated, wrong checksum), -E2BIG, -ENOMEM. */
 int mini_debug_info_step(MiniDebugInfo *m);
 
 /* After 0: the ELF file, owned by @m. */

@@ -4,8 +4,8 @@
 #include "symbol/symbol-cache.h"
 #include "symbol/symbols.h"
 
-/* Names the frames of one module, slice by slice: gets its symbols from wherever its type says, then looks
- * each frame up. */
+/* Names the frames of one module, slice by slice: gets its symbols from wherever
+ * its type says, then looks each frame up. */
 typedef struct ModuleNamer ModuleNamer;
 
 /* What is the same for all modules; borrowed. */
@@ -16,8 +16,7 @@ typedef struct NamerContext {
 } NamerContext;
 
 /* @module is NULL for code of which none is known. @frames are ascending, all of the module with
- * @module_index, and were added to
- * @symbols. All are borrowed until module_namer_free(). */
+ * @module_index, and were added to @symbols. All are borrowed until module_namer_free(). */
 int module_namer_new(
                 const NamerContext *context,
                 Symbols *symbols,
@@ -29,6 +28,6 @@ int module_namer_new(
 ModuleNamer *module_namer_free(ModuleNamer *n);
 DEFINE_CLEANUP(ModuleNamer *, module_namer_free)
 
-/* Returns 1 while there is more to do, 0 when all frames have names, -ENOMEM. A module that can't be read
- * gives names like "libc.so.6+0x2a1c0". */
+/* Returns 1 while there is more to do, 0 when all frames have names, -ENOMEM. A module that can't be
+ * read gives names like "libc.so.6+0x2a1c0". */
 int module_namer_step(ModuleNamer *n);

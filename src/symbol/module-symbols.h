@@ -20,8 +20,8 @@ const char *symbol_source_to_string(SymbolSource source);
 
 #define BUILD_ID_TEXT_MAX (2 * ELF_BUILD_ID_MAX + 1)
 
-/* What is known of one ELF file: its symbols, from wherever, and how offsets in it become addresses. Holds
- * no file open between uses. */
+/* What is known of one ELF file: its symbols, from wherever, and how offsets in it become
+ * addresses. Holds no file open between uses. */
 typedef struct ModuleSymbols {
         SymbolSource source;
         SymbolTable *table; /* NULL: no symbols at all */
@@ -30,8 +30,8 @@ typedef struct ModuleSymbols {
         size_t n_code;
         char build_id[BUILD_ID_TEXT_MAX]; /* "" = none */
 
-        /* SYMBOL_SOURCE_DEBUG_FILE: where names are read from, and what that file was when the table was
-         * made */
+        /* SYMBOL_SOURCE_DEBUG_FILE: where names are read from, and what that
+         * file was when the table was made */
         char *debug_path;
         uint64_t debug_dev, debug_inode;
         int64_t debug_change_sec, debug_change_nsec;
@@ -43,8 +43,9 @@ DEFINE_CLEANUP(ModuleSymbols *, module_symbols_free)
 
 size_t module_symbols_bytes(const ModuleSymbols *m);
 
-/* Makes names readable until module_symbols_unbind(): from the module's own @fd (borrowed), or the debug
- * file, opened again. Returns -ESTALE when that is another file by now: the table is to be thrown away. */
+/* Makes names readable until module_symbols_unbind(): from the module's own @fd
+ * (borrowed), or the debug file, opened again. Returns -ESTALE when that is another file
+ * by now: the table is to be thrown away. */
 int module_symbols_bind(ModuleSymbols *m, int fd);
 void module_symbols_unbind(ModuleSymbols *m);
 

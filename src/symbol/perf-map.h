@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /* Names of code that a runtime wrote at run time, from /tmp/perf-PID.map. The process writes that file
- * itself: nothing in it is true until checked, and it grows while we read. Memory is used again for other
- * code, so that of the lines that hold an address the last one is meant. */
+ * itself: nothing in it is true until checked, and it grows while we read. Memory is used again for
+ * other code, so that of the lines that hold an address the last one is meant. */
 typedef struct PerfMap PerfMap;
 
 #define PERF_MAP_TEXT_MAX (64U << 20)           /* of a larger file the end is read, which is the newest */
@@ -22,12 +22,12 @@ typedef struct PerfMapLine {
         size_t name_length;
 } PerfMapLine;
 
-/* Pure: "7f3c40 1a0 LazyCompile:~f /x.js:12"; start and size are hexadecimal, with or without "0x", the name
- * is the rest. -EBADMSG. */
+/* Pure: "7f3c40 1a0 LazyCompile:~f /x.js:12"; start and size are hexadecimal, with or
+ * without "0x", the name is the rest. -EBADMSG. */
 int perf_map_line_parse(const char *line, size_t length, PerfMapLine *ret);
 
-/* Looks for the @n_addresses ascending @addresses. They and @fd are borrowed until perf_map_free(). Returns
- * -EBADMSG if @fd is no regular file, -EFBIG, -ENOMEM. */
+/* Looks for the @n_addresses ascending @addresses. They and @fd are borrowed until perf_map_free().
+ * Returns -EBADMSG if @fd is no regular file, -EFBIG, -ENOMEM. */
 int perf_map_new(int fd, const uint64_t *addresses, size_t n_addresses, PerfMap **ret);
 PerfMap *perf_map_free(PerfMap *m);
 DEFINE_CLEANUP(PerfMap *, perf_map_free)
@@ -35,6 +35,6 @@ DEFINE_CLEANUP(PerfMap *, perf_map_free)
 /* Returns 1 while there is more to do, 0 when done, -E2BIG, -ENOMEM or an error of pread(2). */
 int perf_map_step(PerfMap *m);
 
-/* After 0: the name of the code at @addresses[@i]. -ENOENT when there is none, or the file was written anew
- * since. */
+/* After 0: the name of the code at @addresses[@i]. -ENOENT when there is
+ * none, or the file was written anew since. */
 int perf_map_name(const PerfMap *m, size_t i, char ret_name[static PERF_MAP_NAME_MAX + 1]);

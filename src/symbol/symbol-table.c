@@ -5,8 +5,8 @@
 
 #define SORT_SLICE 8192U /* elements moved per step: about a millisecond in a large table */
 
-/* Symbols may be nested or overlap, so that the one that starts last is not always the one that holds an
- * address. */
+/* Symbols may be nested or overlap, so that the one that starts last is
+ * not always the one that holds an address. */
 #define WALK_MAX 256U
 
 typedef enum TableState {
@@ -124,8 +124,8 @@ static void sift_down(Symbol *symbols, size_t root, size_t n) {
         symbols[root] = moved;
 }
 
-/* Heapsort: in place, can pause after any element, and no order of the input makes it slow. Returns 1 for
- * more. */
+/* Heapsort: in place, can pause after any element, and no order of the
+ * input makes it slow. Returns 1 for more. */
 static int sort_step(SymbolTable *t) {
         size_t n = SORT_SLICE;
 
@@ -154,34 +154,39 @@ static int sort_step(SymbolTable *t) {
         return 1;
 }
 
-/* Where the symbol after those at the same address starts. */
-static uint64_t next_start(const SymbolTable *t, size_t i) {
-        for (size_t k = i + 1; k < t->n_symbols; k++)
-                if (t->symbols[k].address != t->symbols[i].address)
-                        return t->symbols[k].address;
-        return UINT64_MAX;
+/* Index of the first symbol behind @i at another address. */
+static size_t group_end(const SymbolTable *t, size_t i) {
+        size_t end = i + 1;
+
+        while (end < t->n_symbols && t->symbols[end].address == t->symbols[i].address)
+                end++;
+        return end;
 }
 
-/* Gives symbols without a size theirs, and drops the ones inside a function that has one: these are labels.
- */
+/* Gives symbols without a size theirs, and drops the ones inside a
+ * function that has one: these are labels. */
 static void close_open_symbols(SymbolTable *t, bool complete) {
-        uint64_t covered_end = 0, next = 0;
-        size_t n = 0;
+        uint64_t covered_end = 0;
+        size_t n = 0, next = 0;
 
         for (size_t i = 0; i < t->n_symbols; i++) {
                 Symbol s = t->symbols[i];
+                uint64_t end;
 
                 if (!(s.flags & SYMBOL_OPEN)) {
-                        uint64_t end;
-
                         if (!__builtin_add_overflow(s.address, (uint64_t) s.size, &end))
                                 covered_end = MAX_OF(covered_end, end);
-                } else if (s.address < covered_end)
-                        continue;
-                else {
-                        if (next <= s.address)
-                                next = next_start(t, i);
-                        s.size = (uint32_t) MIN_OF((uint64_t) s.size, complete ? next - s.address : 1);
+                } else {
+                        if (s.address < covered_end)
+                                continue;
+
+                        if (next <= i)
+                                next = group_end(t, i);
+                        if (!complete)
+                                s.size = 1;
+                        else if (next < t->n_symbols)
+                                s.size = (uint32_t) MIN_OF(
+                                                (uint64_t) s.size, t->symbols[next].address - s.address);
                 }
 
                 t->size_largest = MAX_OF(t->size_largest, (uint32_t) s.size);

@@ -140,8 +140,8 @@ SymbolJob *symbol_job_free(SymbolJob *j) {
         return NULL;
 }
 
-/* Stacks that are added to the profile meanwhile come last and are seen as well; modules that are new then
- * are not. */
+/* Stacks that are added to the profile meanwhile come last and are seen as
+ * well; modules that are new then are not. */
 static int step_collect(SymbolJob *j) {
         const ProfileStack *stack;
         int r;

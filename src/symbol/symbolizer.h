@@ -5,8 +5,8 @@
 #include "host/host.h"
 #include "task/profile.h"
 
-/* Names for the frames of a profile, in slices of bounded time, so that it can run between two ticks. Tables
- * of modules are kept in a cache (SYMBOL_CACHE_BYTES_MAX) across profiles. */
+/* Names for the frames of a profile, in slices of bounded time, so that it can run between two ticks.
+ * Tables of modules are kept in a cache (SYMBOL_CACHE_BYTES_MAX) across profiles. */
 typedef struct Symbolizer Symbolizer;
 
 #define SYMBOL_CACHE_BYTES_MAX (24U * 1024 * 1024)
@@ -34,11 +34,12 @@ int symbol_job_new(Symbolizer *s, const Profile *profile, SymbolJob **ret_job);
 SymbolJob *symbol_job_free(SymbolJob *j);
 DEFINE_CLEANUP(SymbolJob *, symbol_job_free)
 
-/* Works for about @budget_usec of CLOCK_MONOTONIC (one step of a large table may take some ms more). Returns
- * 1 while there is more to do, 0 when done. One module that can't be read never stops the rest. */
+/* Works for about @budget_usec of CLOCK_MONOTONIC (one step of a large table may take some ms more).
+ * Returns 1 while there is more to do, 0 when done, -ENOMEM when it can't go on: what has no name by
+ * then stays unknown. One module that can't be read never stops the rest. */
 int symbol_job_step(SymbolJob *j, usec_t budget_usec);
 
-/* After 0: hands the result over. */
+/* After 0 or -ENOMEM: hands the result over. */
 Symbols *symbol_job_take(SymbolJob *j);
 
 SymbolName symbols_name(const Symbols *s, Frame frame);

@@ -9,8 +9,8 @@
 
 #define NO_NAME UINT32_MAX
 
-/* Both tables are open-addressed with linear probing, at most half full, and have a power of two of slots.
- */
+/* Both tables are open-addressed with linear probing, at most half
+ * full, and have a power of two of slots. */
 typedef struct FrameSlot {
         Frame frame;
         uint32_t name; /* index, or NO_NAME */

@@ -12,15 +12,15 @@
 
 int symbols_new(unsigned n_modules, Symbols **ret_symbols);
 
-/* Returns 1 if the frame is new, 0 if not, -ERANGE for a module that is not among the @n_modules, -E2BIG,
- * -ENOMEM. */
+/* Returns 1 if the frame is new, 0 if not, -ERANGE for a module that is
+ * not among the @n_modules, -E2BIG, -ENOMEM. */
 int symbols_add_frame(Symbols *s, Frame frame);
 
 /* All frames, ascending: those of one module are together. The caller frees the array. */
 int symbols_list_frames(const Symbols *s, Frame **ret_frames, size_t *ret_n);
 
-/* Names a frame that was added. @name is as in the symbol table, any bytes; it is demangled if @known.
- * Returns -E2BIG, -ENOMEM. */
+/* Names a frame that was added. @name is as in the symbol table, any bytes; it is
+ * demangled if @known. Returns -E2BIG, -ENOMEM. */
 int symbols_set_name(Symbols *s, Frame frame, const char *name, bool known);
 
 void symbols_set_module(Symbols *s, unsigned module_index, SymbolSource source, const char *build_id);

@@ -1,33 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mock-cprofd.h"
 
+#include "mock-task.h"
+
 #include "basic/cleanup.h"
 #include "bus/bus-names.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <systemd/sd-bus.h>
-
-/* What the service remembers between calls. */
-typedef struct Mock {
-        char added[128];  /* name of the last added policy */
-        unsigned n_looks; /* at the new task */
-        unsigned n_profiles;
-        bool stopped;
-} Mock;
-
-static const char config[] =
-                "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" "
-                "\"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
-                "<busconfig><type>session</type><listen>unix:path=%s/bus</listen>"
-                "<auth>EXTERNAL</auth><policy context=\"default\">"
-                "<allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>"
-                "<allow own=\"*\"/></policy></busconfig>\n";
 
 static int
 append_policy(sd_bus_message *m,
@@ -209,118 +189,6 @@ static int method_get_windows(sd_bus_message *m, void *userdata, sd_bus_error *e
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
-static int method_start_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const char *unit, *kind;
-        uint64_t duration;
-        unsigned pid;
-        int r;
-
-        r = sd_bus_message_read(m, "sstu", &unit, &kind, &duration, &pid);
-        if (r < 0)
-                return r;
-
-        if (strcmp(unit, "nginx.service") != 0)
-                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_UNIT, "No unit '%s'.", unit);
-        if (strcmp(kind, "on-cpu") != 0 || duration != UINT64_C(2000000))
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Bad kind or duration.");
-
-        return sd_bus_reply_method_return(m, "s", MOCK_TASK_NEW);
-}
-
-static int method_list_tasks(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return sd_bus_reply_method_return(
-                        m,
-                        "a" CPROF_BUS_TASK_SIGNATURE,
-                        1,
-                        MOCK_TASK_OLD,
-                        "finished",
-                        "nginx.service",
-                        "nginx#2",
-                        812,
-                        "on-cpu",
-                        "web",
-                        "process-cpu >= 80% for 5 of 10s",
-                        "duration reached",
-                        UINT64_C(1795230605000000),
-                        UINT64_C(1795231205000000),
-                        UINT64_C(600000000),
-                        UINT64_C(0),
-                        UINT64_C(1188));
-}
-
-static const char old_task[] =
-                "{\"format\":1,\"id\":\"" MOCK_TASK_OLD "\",\"kind\":\"on-cpu\",\"state\":\"finished\","
-                "\"reason\":\"duration reached\",\"unit\":\"nginx.service\",\"process\":\"nginx#2\",\"pid\":812,"
-                "\"exe\":\"/usr/sbin/nginx\",\"n_samples\":1188,\"duration_usec\":600000000,"
-                "\"slot_end_monotonic_usec\":1000000,\"decided_monotonic_usec\":1000800,"
-                "\"started_monotonic_usec\":1001000,\"started_realtime_usec\":1795230605000000,"
-                "\"ended_monotonic_usec\":601001000,\"first_sample_monotonic_usec\":1009900,"
-                "\"losses\":{\"ring_full\":3,\"no_user_stack\":0},"
-                "\"causes\":[{\"policy\":\"web\",\"metric\":\"process-cpu\",\"process\":\"nginx#2\",\"pid\":812,"
-                "\"rule\":\"process-cpu >= 80% for 5 of 10s\",\"value\":97.5,\"peak\":99.5,\"hits\":5,"
-                "\"period_sec\":10,\"count\":5,\"threshold\":80}]}\n";
-
-static int method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Mock *mock = userdata;
-        char text[512];
-        const char *id;
-        int r;
-
-        r = sd_bus_message_read(m, "s", &id);
-        if (r < 0)
-                return r;
-
-        if (strcmp(id, MOCK_TASK_OLD) == 0 || strcmp(id, "latest") == 0)
-                return sd_bus_reply_method_return(m, "s", old_task);
-        if (strcmp(id, MOCK_TASK_NEW) != 0)
-                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_TASK, "No task '%s'.", id);
-
-        mock->n_looks++;
-        snprintf(text,
-                 sizeof(text),
-                 "{\"id\":\"" MOCK_TASK_NEW "\",\"kind\":\"on-cpu\",\"state\":\"%s\",\"reason\":\"%s\","
-                 "\"unit\":\"nginx.service\",\"duration_usec\":2000000,\"n_samples\":%u}",
-                 mock->stopped                       ? "stopped"
-                                 : mock->n_looks < 3 ? "running"
-                                                     : "finished",
-                 mock->n_looks < 3 ? "" : "duration reached",
-                 mock->n_looks * 10);
-        return sd_bus_reply_method_return(m, "s", text);
-}
-
-static int method_stop_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Mock *mock = userdata;
-
-        mock->stopped = true;
-        return sd_bus_reply_method_return(m, NULL);
-}
-
-/* The profile of the new task is refused once, as one that is still being written. */
-static int method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        static const char folded[] = "nginx;main;work;hot 90\nnginx;main;work 7\nnginx;main 3\n";
-        _cleanup_(closep) int from = -EBADF, to = -EBADF;
-        Mock *mock = userdata;
-        const char *id, *format;
-        int fds[2], r;
-
-        r = sd_bus_message_read(m, "ss", &id, &format);
-        if (r < 0)
-                return r;
-
-        if (strcmp(id, MOCK_TASK_NEW) == 0 && mock->n_profiles++ == 0)
-                return sd_bus_error_setf(error, CPROF_BUS_ERROR_TASK_RUNNING, "Being written.");
-
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        from = fds[0];
-        to = fds[1];
-
-        if (write(to, folded, sizeof(folded) - 1) < 0)
-                return -errno;
-
-        return sd_bus_reply_method_return(m, "h", from);
-}
-
 static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         (void) sd_bus_emit_signal(
                         sd_bus_message_get_bus(m),
@@ -392,15 +260,15 @@ static const sd_bus_vtable vtable[] = {
                       "a" CPROF_BUS_WINDOW_SIGNATURE,
                       method_get_windows,
                       SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("StartTask", "sstu", "s", method_start_task, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("StopTask", "s", "", method_stop_task, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("StartTask", "sstu", "s", mock_method_start_task, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("StopTask", "s", "", mock_method_stop_task, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("ListTasks",
                       "",
                       "a" CPROF_BUS_TASK_SIGNATURE,
-                      method_list_tasks,
+                      mock_method_list_tasks,
                       SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("GetTask", "s", "s", method_get_task, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("GetProfile", "ss", "h", method_get_profile, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetTask", "s", "s", mock_method_get_task, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetProfile", "ss", "h", mock_method_get_profile, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Reload", "", "", method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Version", "s", property_text, 0, 0),
         SD_BUS_PROPERTY("ProcessSource", "s", property_text, 0, 0),
@@ -415,8 +283,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-/* The service itself, in a child; says so on @ready_fd once it owns the name. */
-static int serve(const char *address, int ready_fd) {
+int mock_serve(const char *address, int ready_fd) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         Mock mock = {};
         int r;
@@ -444,95 +311,4 @@ static int serve(const char *address, int ready_fd) {
                 if (r < 0)
                         return EXIT_FAILURE;
         }
-}
-
-/* Starts @argv, or else the service, in a child that dies with us and waits for its first line. */
-static int start_child(const char *const argv[], const char *address, int *ret_pid) {
-        _cleanup_(closep) int from = -EBADF, to = -EBADF;
-        int fds[2], pid;
-        char c;
-
-        if (pipe(fds) < 0)
-                return -errno;
-        from = fds[0];
-        to = fds[1];
-
-        pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0) {
-                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-                if (!argv)
-                        _exit(serve(address, to));
-                (void) dup2(to, STDOUT_FILENO);
-                execvp(argv[0], (char **) argv);
-                _exit(127);
-        }
-
-        *ret_pid = pid;
-        to = safe_close(to);
-        do
-                if (read(from, &c, 1) != 1)
-                        return -ENOENT;
-        while (c != '\n');
-
-        return 0;
-}
-
-int mock_bus_start(MockBus *m) {
-        _cleanup_(freep) char *file = NULL;
-        FILE *f;
-
-        *m = (MockBus){ .directory = "/tmp/cprof-test-XXXXXX" };
-        if (!mkdtemp(m->directory))
-                return -errno;
-
-        if (asprintf(&file, "--config-file=%s/bus.conf", m->directory) < 0 ||
-            asprintf(&m->address, "unix:path=%s/bus", m->directory) < 0)
-                return -ENOMEM;
-
-        f = fopen(strchr(file, '=') + 1, "we");
-        if (!f)
-                return -errno;
-        fprintf(f, config, m->directory);
-        if (fclose(f) != 0)
-                return -errno;
-
-        return start_child(
-                        (const char *const[]){ "dbus-daemon",
-                                               file,
-                                               "--nofork",
-                                               "--nopidfile",
-                                               "--print-address",
-                                               NULL },
-                        NULL,
-                        &m->bus_pid);
-}
-
-int mock_bus_start_service(MockBus *m) {
-        return start_child(NULL, m->address, &m->service_pid);
-}
-
-static void end_child(int pid) {
-        if (pid <= 0)
-                return;
-
-        (void) kill(pid, SIGKILL);
-        (void) waitpid(pid, NULL, 0);
-}
-
-void mock_bus_stop(MockBus *m) {
-        static const char *const names[] = { "bus", "bus.conf" };
-
-        end_child(m->service_pid);
-        end_child(m->bus_pid);
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_(freep) char *path = NULL;
-
-                if (asprintf(&path, "%s/%s", m->directory, names[i]) >= 0)
-                        (void) unlink(path);
-        }
-        (void) rmdir(m->directory);
-        free(m->address);
 }

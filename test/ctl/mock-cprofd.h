@@ -18,3 +18,6 @@ int mock_bus_start(MockBus *m);
 /* Puts the daemon on it. */
 int mock_bus_start_service(MockBus *m);
 void mock_bus_stop(MockBus *m);
+
+/* The daemon itself: ends only with its process. Writes a line to @ready_fd once it owns its name. */
+int mock_serve(const char *address, int ready_fd);

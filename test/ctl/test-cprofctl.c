@@ -27,7 +27,8 @@ static void stop(void) {
         mock_bus_stop(&mock);
 }
 
-TestSuite(cprofctl, .timeout = 30, .init = start, .fini = stop);
+/* One suite, or criterion itself leaks; most tests want .init = start. */
+TestSuite(cprofctl, .timeout = 30, .fini = stop);
 
 /* Runs "cprofctl ARGUMENTS 2>&1" and returns its exit status; *ret_output is to be freed. */
 static int run(const char *arguments, char **ret_output) {
@@ -51,7 +52,7 @@ static void expect(const char *arguments, int status, const char *part) {
         cr_expect_not_null(strstr(output, part), "cprofctl %s: no '%s' in: %s", arguments, part, output);
 }
 
-Test(cprofctl, each_verb_prints_what_the_bus_says) {
+Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
         static const struct {
                 const char *arguments;
                 int status;
@@ -97,14 +98,14 @@ Test(cprofctl, each_verb_prints_what_the_bus_says) {
                 expect(rows[i].arguments, rows[i].status, rows[i].part);
 }
 
-Test(cprofctl, foreign_names_reach_no_terminal_as_control_sequences) {
+Test(cprofctl, foreign_names_reach_no_terminal_as_control_sequences, .init = start) {
         _cleanup_(freep) char *output = NULL;
 
         cr_assert_eq(run("unit windows nginx", &output), 0);
         cr_expect_null(strchr(output, '\033'), "%s", output);
 }
 
-Test(cprofctl, json_of_every_listing_is_valid) {
+Test(cprofctl, json_of_every_listing_is_valid, .init = start) {
         static const char *const arguments[] = {
                 "status --json",
                 "--json=short unit list",
@@ -127,7 +128,7 @@ Test(cprofctl, json_of_every_listing_is_valid) {
         }
 }
 
-Test(cprofctl, mistakes_are_answered_with_the_nearest_word) {
+Test(cprofctl, mistakes_are_answered_with_the_nearest_word, .init = start) {
         expect("polcy list", 1, "did you mean 'policy'?");
         expect("policy lst", 1, "did you mean 'policy list'?");
         expect("unit list --jsn", 1, "did you mean '--json'?");
@@ -138,7 +139,7 @@ Test(cprofctl, mistakes_are_answered_with_the_nearest_word) {
         expect("policy add --help", 0, "--when=RULE");
 }
 
-Test(cprofctl, flame_graph_is_one_file_of_the_tasks_name) {
+Test(cprofctl, flame_graph_is_one_file_of_the_tasks_name, .init = start) {
         _cleanup_(freep) char *arguments = NULL;
 
         cr_assert_gt(asprintf(&arguments, "task flamegraph -o %s/x.html", mock.directory), 0);
@@ -146,7 +147,7 @@ Test(cprofctl, flame_graph_is_one_file_of_the_tasks_name) {
         cr_expect_eq(unlink(strrchr(arguments, ' ') + 1), 0);
 }
 
-Test(cprofctl, rejected_edit_keeps_the_text) {
+Test(cprofctl, rejected_edit_keeps_the_text, .init = start) {
         _cleanup_(freep) char *output = NULL;
         const char *path;
 
@@ -161,7 +162,7 @@ Test(cprofctl, rejected_edit_keeps_the_text) {
         cr_expect_eq(unlink(path), 0, "%s", path);
 }
 
-Test(cprofctl, edit_leaves_drop_ins_alone_and_a_text_as_it_was) {
+Test(cprofctl, edit_leaves_drop_ins_alone_and_a_text_as_it_was, .init = start) {
         (void) setenv("TMPDIR", mock.directory, 1);
 
         (void) setenv("SYSTEMD_EDITOR", "true", 1);
@@ -172,9 +173,7 @@ Test(cprofctl, edit_leaves_drop_ins_alone_and_a_text_as_it_was) {
         expect("policy edit web </dev/null", 0, "Nothing was changed.");
 }
 
-TestSuite(cprofctl_alone, .timeout = 10);
-
-Test(cprofctl_alone, status_of_a_daemon_that_does_not_run_is_3) {
+Test(cprofctl, status_of_a_daemon_that_does_not_run_is_3) {
         MockBus empty;
 
         if (mock_bus_start(&empty) < 0)
@@ -189,7 +188,7 @@ Test(cprofctl_alone, status_of_a_daemon_that_does_not_run_is_3) {
         mock_bus_stop(&empty);
 }
 
-Test(cprofctl_alone, bash_completion_knows_every_verb) {
+Test(cprofctl, bash_completion_knows_every_verb) {
         static const char script[] =
                         "source \"$CPROF_SOURCE_ROOT/packaging/bash-completion/cprofctl\"; "
                         "complete_line() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _cprofctl; "

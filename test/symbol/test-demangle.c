@@ -57,8 +57,8 @@ static void cplus_bomb(char name[static 1024], unsigned n) {
         }
 }
 
-/* Likewise: each type is a tuple of the one before it twice. "B" goes back to an offset, written to the base
- * of 62, less one. */
+/* Likewise: each type is a tuple of the one before it twice. "B" goes back to an
+ * offset, written to the base of 62, less one. */
 static void rust_bomb(char name[static 1024], unsigned n) {
         static const char digits62[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         unsigned before = 8;

@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "basic/file-io.h"
 #include "symbol/elf-load.h"
+#include "symbol/subjects.h"
 
-#include <criterion/criterion.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 TestSuite(elf_symbols, .timeout = 20);
 
 static const char *const no_roots[] = { NULL };
-
-static int open_subject(const char *name) {
-        char path[PATH_MAX];
-        int fd;
-
-        (void) snprintf(path, sizeof(path), "%s/%s", getenv("CPROF_SUBJECTS"), name);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        cr_assert(fd >= 0, "%s is missing", path);
-        return fd;
-}
 
 static ModuleSymbols *load(int fd, const char *path, const char *const *roots) {
         _cleanup_(elf_load_freep) ElfLoad *l = NULL;
@@ -42,30 +28,7 @@ static ModuleSymbols *load(int fd, const char *path, const char *const *roots) {
 static ModuleSymbols *load_subject(int fd, const char *name, const char *const *roots) {
         char path[PATH_MAX];
 
-        (void) snprintf(path, sizeof(path), "%s/%s", getenv("CPROF_SUBJECTS"), name);
-        return load(fd, path, roots);
-}
-
-/* Address of a symbol by nm(1): another reader of the same file. */
-static uint64_t nm_address(const char *name) {
-        char line[512], path[PATH_MAX];
-        uint64_t address, found = 0;
-        _cleanup_(fclosep) FILE *f = NULL;
-
-        (void) snprintf(path, sizeof(path), "%s/subject.nm", getenv("CPROF_SUBJECTS"));
-        f = fopen(path, "re");
-        cr_assert(f);
-
-        while (fgets(line, sizeof(line), f)) {
-                char type, symbol[256];
-
-                if (sscanf(line, "%" SCNx64 " %c %255s", &address, &type, symbol) == 3 &&
-                    strcmp(symbol, name) == 0)
-                        found = address;
-        }
-
-        cr_assert(found > 0, "nm knows no '%s'", name);
-        return found;
+        return load(fd, subject_path(name, path), roots);
 }
 
 static void expect_name(const ModuleSymbols *m, uint64_t address, const char *expected) {
@@ -121,8 +84,8 @@ Test(elf_symbols, size_of_a_function_is_respected) {
         _cleanup_(closep) int fd = open_subject("subject");
         _cleanup_(module_symbols_freep) ModuleSymbols *m = load_subject(fd, "subject", no_roots);
 
-        /* Three instructions follow the label; 4 bytes are the most each has. Nothing has a name behind
-         * them. */
+        /* Three instructions follow the label; 4 bytes are the most each has.
+         * Nothing has a name behind them. */
         expect_name(m, nm_address("subject_framed_loop") + 12, "(none)");
 }
 

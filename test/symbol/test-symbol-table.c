@@ -180,8 +180,8 @@ Test(symbol_table, large_table_is_sorted_in_slices) {
                 x ^= x << 13;
                 x ^= x >> 7;
                 x ^= x << 17;
-                /* one symbol of 16 bytes in each of N cells, in a shuffled order: 7919 has no divisor in
-                 * common with N */
+                /* one symbol of 16 bytes in each of N cells, in a shuffled order: 7919 has no
+                 * divisor in common with N */
                 (void) snprintf(names + 8 * (size_t) i, 8, "%x", (i * 7919U) % N);
                 cr_assert_eq(symbol_table_add(t, (uint64_t) ((i * 7919U) % N) * 32, 1 + x % 16, F, 8 * i),
                              0);

@@ -37,8 +37,8 @@ Test(cgroup_path, each_shape_of_path_gives_its_chain) {
                   "-.slice@1 system.slice@13 system-getty.slice@32 getty@tty1.service@51" },
                 { "/user.slice/user-1000.slice/session-3.scope",
                   "-.slice@1 user.slice@11 user-1000.slice@27 session-3.scope@43" },
-                { "/user.slice/user-1000.slice/user@1000.service/app.slice/app-ed.scope",
-                  "-.slice@1 user.slice@11 user-1000.slice@27 user@1000.service@45 user@1000.service/app-ed.scope@68" },
+                { "/u.slice/u-1.slice/user@1.service/app.slice/app-ed.scope",
+                  "-.slice@1 u.slice@8 u-1.slice@18 user@1.service@33 user@1.service/app-ed.scope@56" },
                 { "/user.slice/user-1000.slice/user@1000.service/app.slice",
                   "-.slice@1 user.slice@11 user-1000.slice@27 user@1000.service@45" },
                 /* Of several below the outer unit the innermost counts. */

@@ -260,9 +260,28 @@ Test(discover_units, what_systemd_does_not_know_stays_as_it_is) {
         world_done(&w);
 }
 
+static sd_bus_message *new_change(World *w, const char *interface) {
+        sd_bus_message *m = NULL;
+
+        cr_assert_geq(sd_bus_message_new_signal(
+                                      w->systemd,
+                                      &m,
+                                      "/org/freedesktop/systemd1/unit/a_2eservice",
+                                      "org.freedesktop.DBus.Properties",
+                                      "PropertiesChanged"),
+                      0);
+        cr_assert_geq(sd_bus_message_append(m, "s", interface), 0);
+        return m;
+}
+
+static void send_change(World *w, sd_bus_message *m) {
+        cr_assert_geq(sd_bus_message_append(m, "as", 0), 0);
+        cr_assert_geq(sd_bus_send(w->systemd, m, NULL), 0);
+        (void) sd_bus_message_unref(m);
+}
+
 Test(discover_units, a_restart_is_learnt_from_the_signal) {
-        static const char path[] = "/org/freedesktop/systemd1/unit/a_2eservice";
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *unit_signal = NULL;
+        sd_bus_message *m;
         World w;
         Unit *u;
 
@@ -270,45 +289,19 @@ Test(discover_units, a_restart_is_learnt_from_the_signal) {
         put(&w, 10, "/a.service");
         u = unit(&w, "a.service");
 
-        cr_assert_geq(sd_bus_message_new_signal(
-                                      w.systemd,
-                                      &unit_signal,
-                                      path,
-                                      "org.freedesktop.DBus.Properties",
-                                      "PropertiesChanged"),
-                      0);
-        cr_assert_geq(sd_bus_message_append(unit_signal, "s", "org.freedesktop.systemd1.Unit"), 0);
-        append_unit(unit_signal, "reloading");
-        cr_assert_geq(sd_bus_message_append(unit_signal, "as", 0), 0);
-        cr_assert_geq(sd_bus_send(w.systemd, unit_signal, NULL), 0);
-
-        cr_assert_geq(sd_bus_emit_signal(
-                                      w.systemd,
-                                      path,
-                                      "org.freedesktop.DBus.Properties",
-                                      "PropertiesChanged",
-                                      "sa{sv}as",
-                                      "org.freedesktop.systemd1.Service",
-                                      1,
-                                      "MainPID",
-                                      "u",
-                                      99,
-                                      0),
-                      0);
-        /* of the wrong type: refused, not believed */
-        cr_assert_geq(sd_bus_emit_signal(
-                                      w.systemd,
-                                      path,
-                                      "org.freedesktop.DBus.Properties",
-                                      "PropertiesChanged",
-                                      "sa{sv}as",
-                                      "org.freedesktop.systemd1.Unit",
-                                      1,
-                                      "ActiveState",
-                                      "u",
-                                      5,
-                                      0),
-                      0);
+        m = new_change(&w, "org.freedesktop.systemd1.Unit");
+        append_unit(m, "reloading");
+        send_change(&w, m);
+        m = new_change(&w, "org.freedesktop.systemd1.Service");
+        cr_assert_geq(sd_bus_message_append(m, "a{sv}", 1, "MainPID", "u", 99), 0);
+        send_change(&w, m);
+        /* of the wrong type, and of another object: not believed */
+        m = new_change(&w, "org.freedesktop.systemd1.Unit");
+        cr_assert_geq(sd_bus_message_append(m, "a{sv}", 1, "ActiveState", "u", 5), 0);
+        send_change(&w, m);
+        m = new_change(&w, "org.example.Other");
+        cr_assert_geq(sd_bus_message_append(m, "a{sv}", 1, "ActiveState", "s", "other"), 0);
+        send_change(&w, m);
         talk(&w);
 
         cr_expect_str_eq(u->active_state, "reloading");

@@ -196,7 +196,8 @@ Test(target_events, a_freed_number_goes_to_the_next_worker) {
                 put(&w, pid, 5, "w", "/a.service");
         put(&w, 14, 5, "other", "/a.service");
         EXPECT_TOLD(&w,
-                    " +-.slice +a.service +10=a.service/w +11=a.service/w#2 +12=a.service/w#3 +13=a.service/w#4"
+                    " +-.slice +a.service +10=a.service/w +11=a.service/w#2 +12=a.service/w#3"
+                    " +13=a.service/w#4"
                     " +14=a.service/other");
 
         drop(&w, 13);

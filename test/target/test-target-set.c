@@ -235,6 +235,33 @@ Test(target_set, a_unit_counts_by_its_cgroup_where_there_is_one) {
         fake_machine_done(&m);
 }
 
+Test(target_set, processes_above_the_cap_are_counted) {
+        size_t n = TARGETS_PROCESSES_MAX + 10;
+        FakeMachine m;
+        FakeProbe fake = { .n_tasks = n + 1 };
+        Probe *probe;
+        TargetSet *s;
+
+        fake.tasks = calloc(n + 1, sizeof(fake.tasks[0]));
+        cr_assert_not_null(fake.tasks);
+        for (size_t i = 0; i < n; i++)
+                fake.tasks[i].pid = fake.tasks[i].tid = (uint32_t) i + 1;
+        fake.tasks[n] = fake.tasks[n - 1];
+        fake.tasks[n].tid++; /* a second thread is no second process */
+
+        cr_assert_eq(fake_machine_init(&m), 0);
+        cr_assert_eq(fake_probe_new(&fake, &probe), 0);
+        cr_assert_eq(target_set_new(m.host, probe, NULL, &s), 0);
+        cr_assert_eq(target_set_refresh(s, 1 * SECOND), 0);
+        cr_expect_eq(target_set_n_dropped(s), 10u);
+        cr_expect_eq(target_set_n_processes(s), 0u, "none of them is there by the time it is read");
+
+        (void) target_set_free(s);
+        (void) probe_free(probe);
+        fake_machine_done(&m);
+        free(fake.tasks);
+}
+
 Test(target_set, this_very_machine_is_read_without_bpf) {
         FakeProbe fake = { .fail[PROBE_FEATURE_TASK_ITERATOR] = -EPERM };
         Host *host;

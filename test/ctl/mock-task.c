@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stand-in daemon's tasks and profiles. */
+#include "mock-task.h"
+
+#include "mock-cprofd.h"
+
+#include "basic/cleanup.h"
+#include "bus/bus-names.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+int mock_method_start_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *unit, *kind;
+        uint64_t duration;
+        unsigned pid;
+        int r;
+
+        r = sd_bus_message_read(m, "sstu", &unit, &kind, &duration, &pid);
+        if (r < 0)
+                return r;
+
+        if (strcmp(unit, "nginx.service") != 0)
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_UNIT, "No unit '%s'.", unit);
+        if (strcmp(kind, "on-cpu") != 0 || duration != UINT64_C(2000000))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Bad kind or duration.");
+
+        return sd_bus_reply_method_return(m, "s", MOCK_TASK_NEW);
+}
+
+int mock_method_list_tasks(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return sd_bus_reply_method_return(
+                        m,
+                        "a" CPROF_BUS_TASK_SIGNATURE,
+                        1,
+                        MOCK_TASK_OLD,
+                        "finished",
+                        "nginx.service",
+                        "nginx#2",
+                        812,
+                        "on-cpu",
+                        "web",
+                        "process-cpu >= 80% for 5 of 10s",
+                        "duration reached",
+                        UINT64_C(1795230605000000),
+                        UINT64_C(1795231205000000),
+                        UINT64_C(600000000),
+                        UINT64_C(0),
+                        UINT64_C(1188));
+}
+
+static const char old_task[] =
+                "{\"format\":1,\"id\":\"" MOCK_TASK_OLD "\",\"kind\":\"on-cpu\",\"state\":\"finished\","
+                "\"reason\":\"duration reached\",\"unit\":\"nginx.service\",\"process\":\"nginx#2\",\"pid\":812,"
+                "\"exe\":\"/usr/sbin/nginx\",\"n_samples\":1188,\"duration_usec\":600000000,"
+                "\"slot_end_monotonic_usec\":1000000,\"decided_monotonic_usec\":1000800,"
+                "\"started_monotonic_usec\":1001000,\"started_realtime_usec\":1795230605000000,"
+                "\"ended_monotonic_usec\":601001000,\"first_sample_monotonic_usec\":1009900,"
+                "\"losses\":{\"ring_full\":3,\"no_user_stack\":0},"
+                "\"causes\":[{\"policy\":\"web\",\"metric\":\"process-cpu\",\"process\":\"nginx#2\",\"pid\":812,"
+                "\"rule\":\"process-cpu >= 80% for 5 of 10s\",\"value\":97.5,\"peak\":99.5,\"hits\":5,"
+                "\"period_sec\":10,\"count\":5,\"threshold\":80}]}\n";
+
+int mock_method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Mock *mock = userdata;
+        char text[512];
+        const char *id;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &id);
+        if (r < 0)
+                return r;
+
+        if (strcmp(id, MOCK_TASK_OLD) == 0 || strcmp(id, "latest") == 0)
+                return sd_bus_reply_method_return(m, "s", old_task);
+        if (strcmp(id, MOCK_TASK_NEW) != 0)
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_TASK, "No task '%s'.", id);
+
+        mock->n_looks++;
+        snprintf(text,
+                 sizeof(text),
+                 "{\"id\":\"" MOCK_TASK_NEW "\",\"kind\":\"on-cpu\",\"state\":\"%s\",\"reason\":\"%s\","
+                 "\"unit\":\"nginx.service\",\"duration_usec\":2000000,\"n_samples\":%u}",
+                 mock->stopped                       ? "stopped"
+                                 : mock->n_looks < 3 ? "running"
+                                                     : "finished",
+                 mock->n_looks < 3 ? "" : "duration reached",
+                 mock->n_looks * 10);
+        return sd_bus_reply_method_return(m, "s", text);
+}
+
+int mock_method_stop_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Mock *mock = userdata;
+
+        mock->stopped = true;
+        return sd_bus_reply_method_return(m, NULL);
+}
+
+/* The profile of the new task is refused once, as one that is still being written. */
+int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        static const char folded[] = "nginx;main;work;hot 90\nnginx;main;work 7\nnginx;main 3\n";
+        _cleanup_(closep) int from = -EBADF, to = -EBADF;
+        Mock *mock = userdata;
+        const char *id, *format;
+        int fds[2], r;
+
+        r = sd_bus_message_read(m, "ss", &id, &format);
+        if (r < 0)
+                return r;
+
+        if (strcmp(id, MOCK_TASK_NEW) == 0 && mock->n_profiles++ == 0)
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_TASK_RUNNING, "Being written.");
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        from = fds[0];
+        to = fds[1];
+
+        if (write(to, folded, sizeof(folded) - 1) < 0)
+                return -errno;
+
+        return sd_bus_reply_method_return(m, "h", from);
+}
