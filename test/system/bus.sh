@@ -78,6 +78,27 @@ by_hand() {
 }
 check 'StartTask, GetTask, StopTask, GetProfile, DeleteTask' by_hand
 
+signals() {
+        local monitor id
+        busctl --json=short --match="type='signal',interface='$NAME'" monitor >/tmp/signals 2>/tmp/monitor.err &
+        monitor=$!
+        poll 5 grep -q Monitoring /tmp/monitor.err || return 1
+        policy told told.service 'process-cpu >= 90%'
+        poll 5 policy_is told loaded
+        policy told told.service 'process-cpu >= 91%'
+        poll 5 eval 'grep -q PolicyChanged /tmp/signals'
+        cprofctl policy remove told
+        id=$(cprofctl profile app --duration 1s --no-wait)
+        poll 8 grep -q TaskFinished /tmp/signals
+        kill $monitor
+        jq -c 'select(.member != null) | [.member, .payload.data]' /tmp/signals >/tmp/members
+        cat /tmp/members
+        grep -qxF '["PolicyAdded",["told"]]' /tmp/members && grep -qxF '["PolicyChanged",["told"]]' /tmp/members &&
+                grep -qxF '["PolicyRemoved",["told"]]' /tmp/members && grep -qxF "[\"TaskStarted\",[\"$id\",\"app.service\",\"on-cpu\"]]" /tmp/members &&
+                grep -qxF "[\"TaskFinished\",[\"$id\",\"app.service\",\"finished\",\"duration reached\"]]" /tmp/members
+}
+check 'signals tell of policies and tasks' signals
+
 profile_verb() {
         cprofctl profile app --duration 1s >/tmp/profile.out && cat /tmp/profile.out && grep -q resize_images /tmp/profile.out
 }

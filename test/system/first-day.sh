@@ -43,13 +43,19 @@ ended() {
         cprofctl task wait "$task" && task_is "$task" finished && equal "$(task_field "$task" .reason)" 'duration reached'
 }
 check 'first day: the task ends after its duration' ended
-check 'first day: bad seconds after it start no second task' stays 3 n_tasks_is true 1
 
+# The shares need more samples than a loaded machine gives in a fixed time.
+record_much() {
+        local id
+        id=$(cprofctl profile shop --duration 60s --no-wait) &&
+                poll 50 eval "[ \$(task_field $id .n_samples) -ge 1500 ]" && cprofctl task stop "$id" && poll 5 task_is "$id" stopped &&
+                poll 5 test -s "$TASKS/$id/profile.pb.gz" && cprofctl task export --format=folded -o /tmp/folded "$id"
+}
 shares() {
-        cprofctl task export --format=folded -o /tmp/folded "$task" &&
+        record_much &&
                 awk '{ n = $NF; $NF = ""; sub(/ +$/, ""); k = split($0, f, ";"); leaf = f[k]; total += n; self[leaf] += n }
                 END {
-                        good = total > 200
+                        good = total >= 1500
                         split("resize_images 60 render_template 30 parse_headers 10", want, " ")
                         for (i = 1; i < 6; i += 2) {
                                 share = 100 * self[want[i]] / total
@@ -60,11 +66,12 @@ shares() {
                 }' /tmp/folded
 }
 check 'first day: the profile names the functions with their shares' shares
+check 'first day: bad seconds after the task start no second one' n_tasks_is '.policy != ""' 1
 
 flamegraph() {
-        cd /tmp && cprofctl task flamegraph && grep -q resize_images "cprof-$task.html" &&
-                grep -qi '</html>' "cprof-$task.html" && cprofctl task export -o /tmp/p.pb.gz && gzip -t /tmp/p.pb.gz &&
-                cprofctl task info --top | grep -q resize_images
+        cd /tmp && cprofctl task flamegraph "$task" && grep -q resize_images "cprof-$task.html" &&
+                grep -qi '</html>' "cprof-$task.html" && cprofctl task export -o /tmp/p.pb.gz "$task" && gzip -t /tmp/p.pb.gz &&
+                cprofctl task info --top "$task" | grep -q resize_images
 }
 check 'first day: flame graph, pprof file and hottest functions' flamegraph
 
@@ -73,7 +80,7 @@ journal_fields() {
                 and .CPROF_POLICY == "shop" and .CPROF_METRIC == "process-cpu" and (.CPROF_VALUE | tonumber) >= 20
                 and (.CPROF_THRESHOLD | tonumber) == 20 and .OBJECT_PID == $pid'
         journalctl --sync
-        journalctl -q -o json CPROF_UNIT=shop.service >/tmp/entries
+        journalctl -q -o json CPROF_UNIT=shop.service "CPROF_TASK_ID=$task" >/tmp/entries
         cat /tmp/entries
         jq -es --arg id "$task" --arg pid "$(systemctl show -P MainPID shop)" \
                 'length == 2 and all('"$e"') and .[0].MESSAGE_ID == "5e0f0d4d6c1b4d0f9a3e6c0f1d7a2b31"

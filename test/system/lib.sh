@@ -18,7 +18,7 @@ not_ok() { # NAME [FILE-WITH-WHAT-WAS-SEEN]
 check() { # NAME COMMAND…: a case that is good when COMMAND says so; runs in this shell
         local name=$1
         shift
-        echo "== $name"
+        echo "== $SECONDS s: $name"
         if "$@" >/tmp/check.out 2>&1; then tap "ok - $name"; else not_ok "$name" /tmp/check.out; fi
         cat /tmp/check.out
 }

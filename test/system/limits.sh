@@ -68,3 +68,14 @@ restored() {
                 poll 8 n_tasks_is '.unit == "app.service" and .state == "finished"' 1
 }
 check 'with them again it acts' restored
+
+hangs() {
+        local pid
+        mkdir -p /run/systemd/system/cprofd.service.d
+        printf '[Service]\nWatchdogSec=2s\n' >/run/systemd/system/cprofd.service.d/watchdog.conf
+        systemctl daemon-reload && systemctl restart cprofd
+        pid=$(main_pid)
+        stays 4 alive_since "$pid" && kill -STOP "$pid" && poll 15 eval "[ \$(main_pid) != $pid ] && cprofctl status" &&
+                equal "$(systemctl show -P NRestarts cprofd)" 1
+}
+check 'the watchdog is fed, and a daemon that hangs is started again' hangs
