@@ -89,7 +89,7 @@ signals() {
         poll 5 eval 'grep -q PolicyChanged /tmp/signals'
         cprofctl policy remove told
         id=$(cprofctl profile app --duration 1s --no-wait)
-        poll 8 grep -q TaskFinished /tmp/signals
+        poll 8 grep -q "TaskFinished.*$id" /tmp/signals
         kill $monitor
         jq -c 'select(.member != null) | [.member, .payload.data]' /tmp/signals >/tmp/members
         cat /tmp/members

@@ -69,6 +69,19 @@ restored() {
 }
 check 'with them again it acts' restored
 
+without_bpf() {
+        mkdir -p /run/systemd/system/cprofd.service.d
+        cp /cprof/build/none/src/cprofd /tmp/cprofd-none # built for another prefix: the same paths below /etc and /run
+        printf '[Service]\nExecStart=\nExecStart=/opt/cprofd-none\n' >/run/systemd/system/cprofd.service.d/none.conf
+        mkdir -p /opt && mv /tmp/cprofd-none /opt/
+        systemctl daemon-reload && systemctl restart cprofd && cprofctl status >/tmp/status && cat /tmp/status &&
+                grep -q '/proc' /tmp/status && grep -q 'on-cpu: .*build' /tmp/status &&
+                poll 8 eval 'equal "$(call ListUnits | grep -c app.service)" 1' && refused 'build' cprofctl profile app
+}
+none='a build without BPF watches by /proc and says what it lacks'
+if [ -x /cprof/build/none/src/cprofd ]; then check "$none" without_bpf; else tap "ok - $none # SKIP there is no such build"; fi
+rm -rf /run/systemd/system/cprofd.service.d
+
 hangs() {
         local pid
         mkdir -p /run/systemd/system/cprofd.service.d
