@@ -13,6 +13,7 @@
 #define STATE_DIRECTORY "/var/lib/cprof"
 #define DRAIN_INTERVAL_USEC (250 * USEC_PER_MSEC)
 #define PREPARE_BUDGET_USEC (2 * USEC_PER_MSEC)
+#define IDLE_REST_USEC (250 * USEC_PER_MSEC)
 
 /* TargetEvents: who comes and goes. */
 static void on_unit_added(Unit *u, void *userdata) {
@@ -91,7 +92,8 @@ static int on_tick(sd_event_source *s, uint64_t scheduled_usec, void *userdata) 
         tick(d, slot_end_usec);
         daemon_connect_bus(d, now_usec);
 
-        if (task_manager_has_pending_preparation(d->tasks) || task_manager_n_running(d->tasks) > 0)
+        if (task_manager_has_pending_preparation(d->tasks) || task_manager_n_running(d->tasks) > 0 ||
+            d->finishing)
                 (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 
         return 0;
@@ -110,6 +112,11 @@ static int on_drain(sd_event_source *s, uint64_t scheduled_usec, void *userdata)
 
 static int on_idle(sd_event_source *s, void *userdata) {
         Daemon *d = userdata;
+
+        /* Writing a large profile is one piece of work: none begins shortly before the next second closes.
+         * The tick turns this source on again. */
+        if (clock_monotonic_usec() % USEC_PER_SEC > USEC_PER_SEC - IDLE_REST_USEC)
+                return sd_event_source_set_enabled(s, SD_EVENT_OFF);
 
         if (task_manager_has_pending_preparation(d->tasks)) {
                 task_manager_prepare_pending(d->tasks, PREPARE_BUDGET_USEC);

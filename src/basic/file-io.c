@@ -109,7 +109,8 @@ int write_full_fd(int fd, const void *data, size_t length) {
         return 0;
 }
 
-int write_file_atomic_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode) {
+int write_file_atomic_at(
+                int dir_fd, const char *name, const void *data, size_t length, mode_t mode, FileSync sync) {
         _cleanup_(closep) int fd = -EBADF;
         char temporary[NAME_MAX + 1];
         int r;
@@ -123,7 +124,9 @@ int write_file_atomic_at(int dir_fd, const char *name, const void *data, size_t 
                 return -errno;
 
         r = write_full_fd(fd, data, length);
-        if (r >= 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+        if (r >= 0 && fchmod(fd, mode) < 0)
+                r = -errno;
+        if (r >= 0 && sync == FILE_SYNC_YES && fsync(fd) < 0)
                 r = -errno;
         if (r >= 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
                 r = -errno;
@@ -132,7 +135,8 @@ int write_file_atomic_at(int dir_fd, const char *name, const void *data, size_t 
                 return r;
         }
 
-        (void) fsync(dir_fd); /* not all file systems can; the rename is atomic without it */
+        if (sync == FILE_SYNC_YES)
+                (void) fsync(dir_fd); /* not all file systems can; the rename is atomic without it */
         return 0;
 }
 

@@ -20,9 +20,17 @@ ssize_t read_small_file_at(int dir_fd, const char *path, char *buf, size_t size)
 /* Writes all of it. */
 int write_full_fd(int fd, const void *data, size_t length);
 
-/* Replaces @name in @dir_fd atomically: temporary file beside it, fsync, rename, fsync of the directory. On
+/* Whether a file has to survive a power failure right after it was written. Waiting for the disk can take
+ * seconds when the machine is in trouble, which is when evidence is written: that uses FILE_SYNC_NO. */
+typedef enum FileSync {
+        FILE_SYNC_NO,
+        FILE_SYNC_YES,
+} FileSync;
+
+/* Replaces @name in @dir_fd atomically: temporary file beside it, rename; both synced if asked. On
  * failure the old file is untouched and nothing is left behind. Returns -errno of the step that failed. */
-int write_file_atomic_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode);
+int write_file_atomic_at(
+                int dir_fd, const char *name, const void *data, size_t length, mode_t mode, FileSync sync);
 
 /* mkdir -p below @dir_fd; existing directories are fine. */
 int mkdir_parents_at(int dir_fd, const char *path, mode_t mode);

@@ -123,6 +123,7 @@ property_losses(sd_bus *bus,
                 { "ring-full", counters.n_ring_full },
                 { "no-user-stack", counters.n_no_user_stack },
                 { "targets-over-cap", target_set_n_dropped(c->targets) },
+                { "watches-over-cap", watch_set_n_dropped(c->watches) },
         };
 
         r = sd_bus_message_open_container(reply, 'a', "{st}");

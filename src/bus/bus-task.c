@@ -183,8 +183,9 @@ static int append_task(sd_bus_message *reply, const Task *t) {
                         t->n_samples);
 }
 
-/* The task as it is now, or NULL when only the store knows it. A task that is over counts as running until its evidence is
- * written: whoever waits for the end finds the profile. @copy holds what differs; nothing in it is owned. */
+/* The task as it is now, or NULL when only the store knows it. A task that is over counts as running until
+ * its evidence is written: whoever waits for the end finds the profile. @copy holds what differs; nothing in
+ * it is owned. */
 static const Task *find_live(Bus *b, const char *id, Task *copy) {
         const Task *t = b->context.find_task(b->context.userdata, id);
 

@@ -178,5 +178,7 @@ int verb_task_flamegraph(Ctl *c, int argc, char **argv) {
 
         info.title = title;
         info.subtitle = subtitle;
+        info.seconds_per_sample = (double) json_integer_value(json_object_get(task, "sample_period_nsec")) /
+                        NSEC_PER_SEC;
         return output_finish(&out, flamegraph_write_html(f, &info, out.fd));
 }

@@ -232,6 +232,13 @@ static int check_whole(const Policy *p, const char *path, char **reterr_message)
                                 path,
                                 POLICY_PATTERNS_SIZE_MAX / 1024);
 
+        if (p->scope == POLICY_SCOPE_UNIT && (*p->exes || *p->users))
+                return policy_refuse(
+                                -EINVAL,
+                                reterr_message,
+                                "%s: Scope=unit: Exe= and User= tell processes apart, not units; use Unit= or Slice=",
+                                path);
+
         if (p->n_triggers == 0)
                 return policy_refuse(-EINVAL, reterr_message, "%s: a [Trigger] section is needed", path);
 

@@ -148,7 +148,7 @@ int policy_store_add(
         (void) snprintf(file, sizeof(file), "%s.policy", name);
         r = open_directory(s, target, &fd);
         if (r >= 0)
-                r = write_file_atomic_at(fd, file, text, strlen(text), 0644);
+                r = write_file_atomic_at(fd, file, text, strlen(text), 0644, FILE_SYNC_YES);
         if (r < 0)
                 return policy_refuse(
                                 r, reterr_message, "%s/%s: %s", s->directories[target], file, strerror(-r));

@@ -94,9 +94,7 @@ static int make_task(Store *s, const char *id) {
                         return r;
         }
 
-        if (mkdirat(s->tasks_fd, id, DIRECTORY_MODE) >= 0)
-                (void) fsync(s->tasks_fd); /* as in write_file_atomic_at() */
-        else if (errno != EEXIST)
+        if (mkdirat(s->tasks_fd, id, DIRECTORY_MODE) < 0 && errno != EEXIST)
                 return -errno;
 
         return store_open_task(s, id);
@@ -129,7 +127,7 @@ int store_write_task(Store *s, const Task *t) {
         if (fd < 0)
                 return fd;
 
-        r = write_file_atomic_at(fd, STORE_JSON_NAME, json, length, FILE_MODE);
+        r = write_file_atomic_at(fd, STORE_JSON_NAME, json, length, FILE_MODE, FILE_SYNC_NO);
         if (r < 0) {
                 (void) unlinkat(s->tasks_fd, t->id, AT_REMOVEDIR); /* fails unless it is new and empty */
                 return r;
@@ -166,7 +164,7 @@ int store_write_profile(Store *s, const Task *t, const Profile *profile, const S
         if (fd < 0)
                 return fd;
 
-        r = write_file_atomic_at(fd, STORE_PROFILE_NAME, data, length, FILE_MODE);
+        r = write_file_atomic_at(fd, STORE_PROFILE_NAME, data, length, FILE_MODE, FILE_SYNC_NO);
         store_index_set_bytes(s, store_index_find(s, t->id, NULL), store_directory_bytes(fd));
         return r;
 }

@@ -35,6 +35,7 @@ const TaskRecordField task_record_numbers[] = {
         { "last_sample_monotonic_usec", offsetof(Task, last_sample.monotonic_usec) },
         { "last_sample_realtime_usec", offsetof(Task, last_sample.realtime_usec) },
         { "n_samples", offsetof(Task, n_samples) },
+        { "sample_period_nsec", offsetof(Task, sample_period_nsec) },
         {},
 };
 

@@ -18,7 +18,7 @@
  *   pid, start_ticks   of the process, 0 for the whole unit
  *   duration_usec, silence_usec
  *   {slot_end,decided,started,ended,first_sample,last_sample}_{monotonic,realtime}_usec
- *   n_samples
+ *   n_samples, sample_period_nsec
  *   causes             list of { policy, metric, rule, threshold, value, peak, period_sec, count, hits,
  *                      process, pid }
  *   losses             { ring_full, no_user_stack, unknown_frames, over_cap, processes_missed }

@@ -10,17 +10,21 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Back references make the demangled form of a short name exponentially long, so that its production has
- * to be stopped, not its result cut. The library's callback can't say so: it leaves by longjmp(), which
- * is sound where the library owns no memory while it calls us. That holds but for Rust's punycode. */
+/* Back references make the demangled form of a short name exponentially long, so that its production has to
+ * be stopped, not its result cut. The library's callback can't say so: it leaves by longjmp(), which is
+ * sound where the library owns no memory while it calls us. That holds but for an identifier in Rust's
+ * punycode: then what we are given begins with a letter, a digit, '_' or a byte that is no ASCII. */
 typedef struct Output {
         char text[DEMANGLED_NAME_MAX + 1];
         size_t length;
-        bool too_long, may_jump;
+        bool too_long;
+        bool rust;
         jmp_buf stop;
 } Output;
 
-#define RUST_BACK_REFERENCES_MAX 12U /* with punycode: 12 of them unfold to at most 3^4 times the length */
+static bool may_jump(const Output *o, unsigned char first) {
+        return !o->rust || (first < 0x80 && first != '_' && !isalnum(first));
+}
 
 static void on_output(const char *text, size_t length, void *userdata) {
         Output *o = userdata;
@@ -32,7 +36,7 @@ static void on_output(const char *text, size_t length, void *userdata) {
         }
 
         o->too_long = true;
-        if (o->may_jump)
+        if (length > 0 && may_jump(o, (unsigned char) text[0]))
                 longjmp(o->stop, 1);
 }
 
@@ -54,29 +58,26 @@ static bool is_rust_v0(const char *name) {
                         (isupper((unsigned char) name[2]) || isdigit((unsigned char) name[2]));
 }
 
-static bool has_punycode(const char *name) {
-        for (const char *p = strchr(name, 'u'); p; p = strchr(p + 1, 'u'))
-                if (isdigit((unsigned char) p[1]))
+/* A number of bound lifetimes ("G", digits to the base of 62, "_", after "F" or "D") makes the library count
+ * up to it, also where it prints nothing. One digit is 63 of them: more than anybody writes. */
+static bool has_many_lifetimes(const char *name) {
+        static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+        for (const char *p = strchr(name, 'G'); p; p = strchr(p + 1, 'G')) {
+                size_t n = strspn(p + 1, digits);
+
+                if (p > name && (p[-1] == 'F' || p[-1] == 'D') && n > 1 && p[1 + n] == '_')
                         return true;
+        }
+
         return false;
 }
 
-static unsigned count_back_references(const char *name) {
-        unsigned n = 0;
-
-        for (; *name; name++)
-                n += *name == 'B';
-        return n;
-}
-
 static bool demangle_rust(const char *name, Output *o) {
-        o->may_jump = true;
-        if (is_rust_v0(name) && has_punycode(name)) {
-                o->may_jump = false;
-                if (count_back_references(name) > RUST_BACK_REFERENCES_MAX)
-                        return false;
-        }
+        if (has_many_lifetimes(name))
+                return false;
 
+        o->rust = true;
         if (setjmp(o->stop) != 0)
                 return false;
 
@@ -84,7 +85,6 @@ static bool demangle_rust(const char *name, Output *o) {
 }
 
 static bool demangle_cplus(const char *name, int options, Output *o) {
-        o->may_jump = true;
         if (setjmp(o->stop) != 0)
                 return false;
 
@@ -120,6 +120,7 @@ int symbol_demangle(const char *name, char **ret_name) {
 
         o.length = 0;
         o.too_long = false;
+        o.rust = false;
         if (!demangle(name, &o) || o.length == 0)
                 return 0;
 

@@ -253,7 +253,8 @@ static int running_task_start(
         if (r < 0)
                 return r;
 
-        r = profile_new(m->modules, NSEC_PER_SEC / m->config.oncpu_hz, &rt->task->profile);
+        rt->task->sample_period_nsec = NSEC_PER_SEC / m->config.oncpu_hz;
+        r = profile_new(m->modules, rt->task->sample_period_nsec, &rt->task->profile);
         if (r < 0) {
                 (void) snprintf(reterr_reason, size, "out of memory");
                 return r;

@@ -72,6 +72,7 @@ typedef struct Task {
         TaskInstant first_sample, last_sample;
 
         uint64_t n_samples;
+        uint64_t sample_period_nsec; /* the time one sample stands for; 0 = not known */
         TaskLosses losses;
         char *hottest; /* filled by symbolizing: up to three functions "name 61%, …"; may be NULL */
 

@@ -112,16 +112,17 @@ static void add_random_policy(Random *g, StrBuf *b) {
         add_words(g, b, "Unit", units, ELEMENTSOF(units));
         strbuf_addf(b, "Unit=also\n");
         add_words(g, b, "Slice", slices, ELEMENTSOF(slices));
-        add_words(g, b, "Exe", exes, ELEMENTSOF(exes));
-        add_words(g, b, "User", users, ELEMENTSOF(users));
+        if (draw(g, 2)) {
+                add_words(g, b, "Exe", exes, ELEMENTSOF(exes));
+                add_words(g, b, "User", users, ELEMENTSOF(users));
+        } else
+                strbuf_addf(b, "Scope=%s\n", draw(g, 2) ? "unit" : "process");
         if (draw(g, 2))
                 strbuf_addf(b, "Description=%s\n", texts[draw(g, ELEMENTSOF(texts))]);
         if (draw(g, 2))
                 strbuf_addf(b, "Duration=%u.%06us\n", 1 + draw(g, 3599), draw(g, 1000000));
         if (draw(g, 2))
                 strbuf_addf(b, "Silence=%ums %uus\n", draw(g, 1000000000), draw(g, 1000));
-        if (draw(g, 2))
-                strbuf_addf(b, "Scope=%s\n", draw(g, 2) ? "unit" : "process");
 
         for (unsigned n = 1 + draw(g, 10); n > 0; n--)
                 add_random_trigger(g, b);
@@ -188,7 +189,8 @@ Test(policy_format, each_difference_in_meaning_counts) {
                 BASE "[Policy]\nUser=c\n",
                 BASE "[Policy]\nDuration=601\n",
                 BASE "[Policy]\nSilence=601\n",
-                BASE "[Policy]\nScope=unit\n",
+                BASE "[Policy]\nExe=\n",
+                BASE "[Policy]\nExe=\nScope=unit\n",
                 BASE "[Trigger]\nWhen=system-load >= 3\n",
                 BASE
                 "[Policy]\nTriggers=\n[Trigger]\nWhen=system-load >= 2\n[Trigger]\nWhen=system-load >= 3\n",

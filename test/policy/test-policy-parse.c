@@ -37,7 +37,7 @@ Test(policy_parse, every_key_is_read) {
                                                         "Profile=on-cpu\n"
                                                         "Duration=1min 30s\n"
                                                         "Silence=1h\n"
-                                                        "Scope=unit\n"
+                                                        "Scope=process\n"
                                                         "[Trigger]\n"
                                                         "Metric=process-cpu\n"
                                                         "Threshold=80%\n"
@@ -58,7 +58,7 @@ Test(policy_parse, every_key_is_read) {
         cr_expect_eq(p->kinds, 1U << PROFILE_KIND_ON_CPU);
         cr_expect_eq(p->duration_usec, 90 * USEC_PER_SEC);
         cr_expect_eq(p->silence_usec, USEC_PER_HOUR);
-        cr_expect_eq(p->scope, POLICY_SCOPE_UNIT);
+        cr_expect_eq(p->scope, POLICY_SCOPE_PROCESS);
 
         cr_assert_eq(p->n_triggers, 2);
         cr_expect_eq(p->triggers[0].metric, METRIC_PROCESS_CPU);

@@ -205,6 +205,10 @@ Test(policy_refusals, what_is_missing_altogether_is_named) {
                 { "[Policy]\nDescription=x\n" TRIGGER,
                   "web.policy: one of Unit=, Slice=, Exe=, User= is needed" },
                 { UNIT "Unit=\n" TRIGGER, "web.policy: one of Unit=, Slice=, Exe=, User= is needed" },
+                { UNIT "Scope=unit\nExe=/usr/bin/x\n" TRIGGER,
+                  "web.policy: Scope=unit: Exe= and User= tell processes apart, not units; use Unit= or Slice=" },
+                { UNIT "Scope=unit\nUser=root\n" TRIGGER,
+                  "web.policy: Scope=unit: Exe= and User= tell processes apart, not units; use Unit= or Slice=" },
                 { UNIT, "web.policy: a [Trigger] section is needed" },
                 { UNIT TRIGGER "[Policy]\nTriggers=\n", "web.policy: a [Trigger] section is needed" },
         };

@@ -96,8 +96,6 @@ static const Row unit_rows[] = {
         { "Slice=-.slice", &root, .expected = false },
         { "Slice=*/app.slice", &nested_scope, .expected = true },
         { "Unit=*.service\nSlice=user.slice", &nginx, .expected = false },
-        { "Exe=*", &nginx, .expected = false },
-        { "User=*", &nginx, .expected = false },
 };
 
 static Policy *policy_of_row(const Row *row, PolicyScope scope) {

@@ -49,3 +49,32 @@ static inline uint64_t nm_address(const char *name) {
         cr_assert(found > 0, "nm knows no '%s'", name);
         return found;
 }
+
+/* Where an address of this process is: the path of the file, the offset in it, and
+ * the bytes that are mapped from there on. */
+static inline void
+locate(const void *code, char ret_path[static PATH_MAX], uint64_t *ret_offset, size_t *ret_size) {
+        _cleanup_(fclosep) FILE *f = fopen("/proc/self/maps", "re");
+        uint64_t address = (uint64_t) (uintptr_t) code;
+        char line[PATH_MAX + 128];
+
+        cr_assert(f);
+        while (fgets(line, sizeof(line), f)) {
+                uint64_t start, end, offset;
+
+                ret_path[0] = '\0';
+                if (sscanf(line,
+                           "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %*s %4095s",
+                           &start,
+                           &end,
+                           &offset,
+                           ret_path) >= 3 &&
+                    address >= start && address < end) {
+                        *ret_offset = offset + (address - start);
+                        *ret_size = end - address;
+                        return;
+                }
+        }
+
+        cr_assert_fail("%p is not mapped", code);
+}

@@ -109,6 +109,22 @@ Test(demangle, rust_name_that_unfolds_without_end_stays_mangled) {
         cr_expect_null(name);
 }
 
+Test(demangle, lifetimes_without_number_are_not_counted) {
+        static const char *const names[] = {
+                "_RINvC1a1bFGzzzzzzzzzz_EuE",          /* a function type for all of them */
+                "_RINvC1a1bDGzzzzzzzzzz_NtC1c1dEL_E",  /* a trait object */
+                "_RNvMINtC1a1bFGzzzzzzzzzz_EuEC1c1d",  /* where nothing is printed */
+                "_RINvC1au8b_29c0azuFGzzzzzzzzzz_EuE", /* beside punycode */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                char *name = NULL;
+
+                cr_expect_eq(symbol_demangle(names[i], &name), 0, "'%s'", names[i]);
+                free(name);
+        }
+}
+
 Test(demangle, very_long_name_stays_mangled) {
         char name[SYMBOL_NAME_MAX + 1], *result = NULL;
 

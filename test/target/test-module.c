@@ -59,7 +59,7 @@ static void write_library(World *w, char fill, char path[static PATH_MAX]) {
         char data[2 * PAGE] = {};
 
         memset(data + PAGE, fill, PAGE);
-        cr_assert_eq(write_file_atomic_at(dir_fd, "library", data, sizeof(data), 0700), 0);
+        cr_assert_eq(write_file_atomic_at(dir_fd, "library", data, sizeof(data), 0700, FILE_SYNC_NO), 0);
         (void) snprintf(path, PATH_MAX, "%s/library", w->dir);
 }
 
