@@ -74,7 +74,7 @@ int daemon_init_tasks(Daemon *d);
 void daemon_restore_silence(Daemon *d);
 bool daemon_idle_work(Daemon *d);                         /* one slice; whether there is more to do */
 void daemon_finish_all(Daemon *d);                        /* at the end: without slices */
-void daemon_on_cause(const Cause *cause, void *userdata); /* userdata: Trigger */
+void daemon_on_cause(const Cause *cause, void *userdata); /* userdata: Daemon */
 int daemon_start_manual(
                 void *userdata,
                 Subject subject,

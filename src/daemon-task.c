@@ -96,7 +96,14 @@ static int on_start(const TriggerRequest *request, void *userdata) {
 }
 
 void daemon_on_cause(const Cause *cause, void *userdata) {
-        trigger_add(userdata, cause);
+        Daemon *d = userdata;
+
+        /* Rules that cannot lead to a record are shown as impossible; a failed task would say no more. */
+        if (cause->policy->kinds == 1U << PROFILE_KIND_ON_CPU &&
+            probe_feature(d->probe, PROBE_FEATURE_ON_CPU, NULL) < 0)
+                return;
+
+        trigger_add(d->trigger, cause);
 }
 
 int daemon_start_manual(

@@ -70,7 +70,7 @@ static void tick(Daemon *d, usec_t slot_end_usec) {
                 log_debug_errno(r, "Failed to read the load average: %m");
 
         trigger_begin(d->trigger, clock_monotonic_usec());
-        watch_set_tick(d->watches, slot_end_usec, daemon_on_cause, d->trigger);
+        watch_set_tick(d->watches, slot_end_usec, daemon_on_cause, d);
         (void) trigger_commit(d->trigger);
 
         task_manager_tick(d->tasks, clock_monotonic_usec());

@@ -284,7 +284,7 @@ static int append_policy(sd_bus_message *reply, Bus *b, const PolicyEntry *e) {
                         policy_source_to_string(e->source),
                         e->path,
                         policy_state_to_string(e->state),
-                        p->description ?: "");
+                        e->message ?: "");
         if (r >= 0)
                 r = sd_bus_message_append_strv(reply, p->units);
         if (r >= 0)
