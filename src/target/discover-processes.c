@@ -26,12 +26,23 @@ static void forget_pass(TargetSet *s) {
         s->n_known_seen = s->n_tasks_expected = s->n_tasks_seen = 0;
 }
 
+static bool is_process(const Process *p, ProcessKey key) {
+        return p && p->key.pid == key.pid && p->key.start_ticks == key.start_ticks;
+}
+
 /* The known process of @key, or one that waits to be added. NULL: over the cap or out of memory, counted. */
 static Process *find_process(TargetSet *s, ProcessKey key, bool leader) {
         Process *p = s->last;
 
-        if (p && p->key.pid == key.pid && p->key.start_ticks == key.start_ticks)
+        if (is_process(p, key))
                 return p;
+
+        /* The iterator goes by PID, and so it did when it found them: mostly it is the next one. */
+        p = p && p->unit ? p->hh.next : NULL;
+        if (is_process(p, key)) {
+                __builtin_prefetch(p->hh.next);
+                return p;
+        }
 
         HASH_FIND(hh, s->processes, &key.pid, sizeof(key.pid), p);
         if (!p || p->key.start_ticks != key.start_ticks)
