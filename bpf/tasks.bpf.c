@@ -39,6 +39,7 @@ int tasks(struct bpf_iter__task *ctx) {
         record.dead_ns = signal->sum_sched_runtime;
         record.start_ns = leader->start_boottime;
         record.cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+        record.cgroup_set = (__u64) task->cgroups;
 
         (void) bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
         return 0;

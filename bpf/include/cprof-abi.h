@@ -19,8 +19,9 @@ struct cprof_task {
                         */
         __u64 start_ns;  /* CLOCK_BOOTTIME of the group leader's start */
         __u64 cgroup_id; /* on the unified hierarchy */
+        __u64 cgroup_set; /* opaque: another one after a move within any hierarchy */
 };
-_Static_assert(sizeof(struct cprof_task) == 48, "ABI between kernel and user space");
+_Static_assert(sizeof(struct cprof_task) == 56, "ABI between kernel and user space");
 
 /* One on-CPU sample; n_kernel, then n_user frames follow, innermost first. */
 struct cprof_sample {

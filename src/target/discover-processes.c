@@ -26,12 +26,23 @@ static void forget_pass(TargetSet *s) {
         s->n_known_seen = s->n_tasks_expected = s->n_tasks_seen = 0;
 }
 
+static bool is_process(const Process *p, ProcessKey key) {
+        return p && p->key.pid == key.pid && p->key.start_ticks == key.start_ticks;
+}
+
 /* The known process of @key, or one that waits to be added. NULL: over the cap or out of memory, counted. */
 static Process *find_process(TargetSet *s, ProcessKey key, bool leader) {
         Process *p = s->last;
 
-        if (p && p->key.pid == key.pid && p->key.start_ticks == key.start_ticks)
+        if (is_process(p, key))
                 return p;
+
+        /* The iterator goes by PID, and so it did when it found them: mostly it is the next one. */
+        p = p && p->unit ? p->hh.next : NULL;
+        if (is_process(p, key)) {
+                __builtin_prefetch(p->hh.next);
+                return p;
+        }
 
         HASH_FIND(hh, s->processes, &key.pid, sizeof(key.pid), p);
         if (!p || p->key.start_ticks != key.start_ticks)
@@ -62,6 +73,17 @@ static void see_process(TargetSet *s, Process *p, unsigned n_threads, uint64_t c
                 queue_changed(s, p);
 }
 
+/* Whether the iterator says that @p runs another program or is in another cgroup than before. */
+static bool is_changed(const TargetSet *s, const Process *p, const struct cprof_task *t) {
+        if (p->exec_id != t->exec_id)
+                return true;
+        if (s->host->cgroup_layout == CGROUP_LAYOUT_UNIFIED)
+                return p->cgroup_id != t->cgroup_id;
+
+        /* of the name=systemd hierarchy there is no number, but whoever moves in it gets another set */
+        return p->cgroup_set != t->cgroup_set;
+}
+
 static void on_task(const struct cprof_task *t, void *userdata) {
         TargetSet *s = userdata;
         ProcessKey key = { .pid = (pid_t) t->pid, .start_ticks = t->start_ns / NSEC_PER_TICK };
@@ -77,10 +99,11 @@ static void on_task(const struct cprof_task *t, void *userdata) {
                 p->n_tasks_seen = 0;
                 s->n_tasks_expected += t->n_threads;
 
-                if (p->unit && (p->exec_id != t->exec_id || p->cgroup_id != t->cgroup_id))
+                if (p->unit && is_changed(s, p, t))
                         queue_changed(s, p);
                 p->exec_id = t->exec_id;
                 p->cgroup_id = t->cgroup_id;
+                p->cgroup_set = t->cgroup_set;
         }
 
         p->now.cpu_ns += t->cpu_ns;

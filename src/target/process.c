@@ -4,7 +4,10 @@
 #include "target/target-set-internal.h"
 
 #define RECHECK_YOUNG_PASSES 2U   /* a service is forked first, then moved, renamed and given its user */
-#define RECHECK_CGROUP_PASSES 10U /* where the iterator does not say which unit a process is in */
+#define RECHECK_CGROUP_PASSES 10U /* where nothing says that a process has moved to another unit */
+/* With v1 hierarchies the iterator says so by an address, which a process that moves twice within a second
+ * can meet again. */
+#define RECHECK_TOLD_PASSES 300U
 #define UID_UNKNOWN ((uid_t) -1)
 
 typedef struct Facts {
@@ -42,15 +45,14 @@ static int facts_read(const Host *h, pid_t pid, Facts *f) {
 }
 
 static void set_recheck(TargetSet *s, Process *p, bool is_new) {
-        bool told = s->from_bpf && s->host->cgroup_layout == CGROUP_LAYOUT_UNIFIED;
+        unsigned every = s->from_bpf ? RECHECK_TOLD_PASSES : RECHECK_CGROUP_PASSES;
 
         if (is_new && s->pass > 1)
                 p->recheck_pass = s->pass + RECHECK_YOUNG_PASSES;
-        else if (told)
+        else if (s->from_bpf && s->host->cgroup_layout == CGROUP_LAYOUT_UNIFIED)
                 p->recheck_pass = UINT64_MAX;
         else /* spread, so that no pass reads all of them */
-                p->recheck_pass = s->pass + RECHECK_CGROUP_PASSES -
-                                (s->pass + (unsigned) p->key.pid) % RECHECK_CGROUP_PASSES;
+                p->recheck_pass = s->pass + every - (s->pass + (unsigned) p->key.pid) % every;
 }
 
 int process_new(TargetSet *s, ProcessKey key, Process **ret_process) {

@@ -51,6 +51,7 @@ struct Process {
         uint64_t pass;         /* last seen */
         uint64_t recheck_pass; /* when to look at what changes without a trace in the task iterator */
         uint64_t cgroup_id;    /* as the iterator last said, 0 = unknown */
+        uint64_t cgroup_set;   /* ditto */
         unsigned n_tasks_seen; /* threads the iterator gave in this pass */
         bool changed_queued;
         Process *changed_next;

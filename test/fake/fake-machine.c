@@ -75,7 +75,11 @@ void fake_machine_put(FakeMachine *m, const FakeProcess *p) {
         (void) snprintf(path, sizeof(path), "%s/comm", dir);
         write_text(m, path, text);
 
-        (void) snprintf(text, sizeof(text), "0::%s\n", p->cgroup ?: "/");
+        (void) snprintf(text,
+                        sizeof(text),
+                        "1:name=systemd:%s\n0::%s\n",
+                        p->cgroup ?: "/",
+                        p->cgroup ?: "/");
         (void) snprintf(path, sizeof(path), "%s/cgroup", dir);
         write_text(m, path, text);
 

@@ -276,6 +276,48 @@ Test(target_events, the_path_of_a_cgroup_is_read_once_for_all_its_processes) {
         world_done(&w);
 }
 
+Test(target_events, a_move_within_a_v1_hierarchy_is_told_at_once) {
+        static const CgroupLayout layouts[] = { CGROUP_LAYOUT_HYBRID, CGROUP_LAYOUT_LEGACY };
+
+        for (size_t i = 0; i < ELEMENTSOF(layouts); i++) {
+                struct cprof_task *t;
+                World w;
+
+                world_init(&w);
+                w.machine.host->cgroup_layout = layouts[i];
+                put(&w, 10, 5, "sh", "/a.service")->cgroup_set = 1;
+                EXPECT_TOLD(&w, " +-.slice +a.service +10=a.service/sh");
+
+                /* the number on the unified hierarchy stays */
+                t = put(&w, 10, 5, "sh", "/b.service");
+                t->cgroup_id = cgroup_id("/a.service");
+                t->cgroup_set = 2;
+                EXPECT_TOLD(&w, " +b.service ~10=b.service/sh -a.service");
+                EXPECT_TOLD(&w, "");
+                world_done(&w);
+        }
+}
+
+Test(target_events, a_move_that_leaves_no_trace_is_found_in_the_end) {
+        struct cprof_task *t;
+        unsigned n = 0;
+        World w;
+
+        world_init(&w);
+        w.machine.host->cgroup_layout = CGROUP_LAYOUT_LEGACY;
+        t = put(&w, 10, 5, "sh", "/a.service");
+        EXPECT_TOLD(&w, " +-.slice +a.service +10=a.service/sh");
+        t = put(&w, 10, 5, "sh", "/b.service");
+        t->cgroup_id = cgroup_id("/a.service");
+
+        for (; target_set_find_unit(w.set, "a.service"); n++) {
+                cr_assert_lt(n, 600u);
+                cr_assert_eq(target_set_refresh(w.set, ++w.second * USEC_PER_SEC), 0);
+        }
+        cr_expect_gt(n, 60u, "looked at after %u passes: that is what made idling dear", n);
+        world_done(&w);
+}
+
 Test(target_events, a_young_process_is_looked_at_again) {
         World w;
 
