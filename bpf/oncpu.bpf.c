@@ -73,12 +73,23 @@ static __always_inline __u32 current_tid(void) {
         return pid_translate(BPF_CORE_READ(task, thread_pid));
 }
 
+/* Whether the interrupt came while user code ran: then there is no kernel stack to look for. */
+static __always_inline _Bool from_user(struct bpf_perf_event_data *ctx) {
+#if defined(__TARGET_ARCH_x86)
+        return ctx->regs.cs & 3; /* privilege level */
+#elif defined(__TARGET_ARCH_arm64)
+        return (ctx->regs.pstate & 0xf) == 0; /* PSR_MODE_EL0t */
+#else
+        return 0;
+#endif
+}
+
 SEC("perf_event")
 int oncpu(struct bpf_perf_event_data *ctx) {
         __u32 zero = 0, pid, n_kernel = 0;
         struct sample_buffer *b;
+        long bytes = 0;
         __u64 size;
-        long bytes;
 
         if (bpf_get_current_pid_tgid() >> 32 == 0)
                 return 0; /* the idle task */
@@ -98,7 +109,8 @@ int oncpu(struct bpf_perf_event_data *ctx) {
         b->head.cpu = bpf_get_smp_processor_id();
         (void) bpf_get_current_comm(b->head.comm, sizeof(b->head.comm));
 
-        bytes = bpf_get_stack(ctx, b->frames, CPROF_STACK_MAX * sizeof(__u64), 0);
+        if (!from_user(ctx))
+                bytes = bpf_get_stack(ctx, b->frames, CPROF_STACK_MAX * sizeof(__u64), 0);
         if (bytes > 0)
                 n_kernel = bytes / sizeof(__u64);
         if (n_kernel > CPROF_STACK_MAX)
