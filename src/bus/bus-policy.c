@@ -2,17 +2,22 @@
 /* Policies on the bus. Whoever adds one here writes the same file as an editor would. */
 #include "bus/bus-private.h"
 
+#include "basic/utf8.h"
+#include "policy/policy-message.h"
+
 #include <string.h>
 
 static int check_name(const char *name, sd_bus_error *error) {
+        char shown[POLICY_VALUE_SHOWN_MAX + 4];
+
         if (policy_name_is_valid(name))
                 return 0;
 
         return sd_bus_error_setf(
                         error,
                         SD_BUS_ERROR_INVALID_ARGS,
-                        "Bad policy name '%.64s': expected up to %u letters, digits and :-_.@\\, not beginning with a dot.",
-                        name,
+                        "Bad policy name '%s': expected up to %u letters, digits and :-_.@\\, not beginning with a dot.",
+                        policy_value_shown(name, shown),
                         POLICY_NAME_MAX);
 }
 

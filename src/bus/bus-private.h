@@ -25,6 +25,10 @@ int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error
 /* The full ID of a task from a unique part of it or "latest", or an error set. */
 int bus_resolve_task(Bus *b, const char *text, char id[static TASK_ID_MAX], sd_bus_error *error);
 
+/* Appends a string that may hold a file name: bytes that are no UTF-8 become '?', because the bus takes text
+ * only. */
+int bus_append_text(sd_bus_message *m, const char *text);
+
 typedef enum RuleStatus {
         RULE_STATUS_ARMED,
         RULE_STATUS_DEGRADED,   /* works, but not as well as it should */
