@@ -37,6 +37,22 @@ static int no_such_policy(const char *name, sd_bus_error *error) {
         return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_POLICY, "No policy '%s'.", name);
 }
 
+static int add_failed(int r, const char *name, const char *message, sd_bus_error *error) {
+        if (!message)
+                return sd_bus_error_set_errnof(error, -r, "Failed to write policy '%s': %m", name);
+
+        switch (r) {
+        case -EINVAL:
+        case -EOPNOTSUPP:
+        case -E2BIG:
+                return sd_bus_error_set(error, CPROF_BUS_ERROR_BAD_POLICY, message);
+        case -EEXIST:
+                return sd_bus_error_set(error, CPROF_BUS_ERROR_POLICY_EXISTS, message);
+        default: /* of writing */
+                return sd_bus_error_set_errnof(error, -r, "%s", message);
+        }
+}
+
 static int method_add_policy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(freep) char *message = NULL;
         Bus *b = userdata;
@@ -56,13 +72,8 @@ static int method_add_policy(sd_bus_message *m, void *userdata, sd_bus_error *er
                 return r;
 
         r = policy_store_add(b->context.policies, name, text, runtime, &message);
-        if (r < 0 && message)
-                return sd_bus_error_set(
-                                error,
-                                r == -EEXIST ? CPROF_BUS_ERROR_POLICY_EXISTS : CPROF_BUS_ERROR_BAD_POLICY,
-                                message);
         if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "Failed to write policy '%s': %m", name);
+                return add_failed(r, name, message, error);
 
         return sd_bus_reply_method_return(m, NULL);
 }
@@ -177,6 +188,7 @@ static int method_unmask_policy(sd_bus_message *m, void *userdata, sd_bus_error 
 }
 
 static int method_get_policy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(freep) char *text = NULL, *path = NULL;
         const PolicyEntry *e;
         Bus *b = userdata;
@@ -197,142 +209,17 @@ static int method_get_policy(sd_bus_message *m, void *userdata, sd_bus_error *er
         if (r < 0)
                 return sd_bus_error_set_errnof(error, -r, "Failed to read policy '%s': %m", name);
 
-        e = policy_store_find(b->context.policies, name);
-        return sd_bus_reply_method_return(m, "sss", text, path, e && e->message ? e->message : "");
-}
-
-static int append_filters(sd_bus_message *reply, const Policy *p) {
-        const struct {
-                const char *key;
-                char **globs;
-        } lists[] = { { "Slice", p->slices }, { "Exe", p->exes }, { "User", p->users } };
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "s");
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                for (char **g = lists[i].globs; *g; g++) {
-                        _cleanup_(freep) char *filter = NULL;
-
-                        if (asprintf(&filter, "%s=%s", lists[i].key, *g) < 0)
-                                return -ENOMEM;
-
-                        r = sd_bus_message_append(reply, "s", filter);
-                        if (r < 0)
-                                return r;
-                }
-
-        return sd_bus_message_close_container(reply);
-}
-
-static int append_triggers(sd_bus_message *reply, const Policy *p) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "s");
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < p->n_triggers; i++) {
-                _cleanup_(freep) char *text = NULL;
-
-                r = policy_trigger_format(p->triggers + i, &text);
-                if (r < 0)
-                        return r;
-
-                r = sd_bus_message_append(reply, "s", text);
-                if (r < 0)
-                        return r;
-        }
-
-        return sd_bus_message_close_container(reply);
-}
-
-static int append_kinds(sd_bus_message *reply, const Policy *p) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "s");
-        if (r < 0)
-                return r;
-
-        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
-                if (p->kinds & (1U << k)) {
-                        r = sd_bus_message_append(reply, "s", profile_kind_to_string(k));
-                        if (r < 0)
-                                return r;
-                }
-
-        return sd_bus_message_close_container(reply);
-}
-
-/* Stands for what a policy that is not in force would say. */
-static const Policy no_policy = {
-        .units = (char *[]){ NULL },
-        .slices = (char *[]){ NULL },
-        .exes = (char *[]){ NULL },
-        .users = (char *[]){ NULL },
-};
-
-static int append_policy(sd_bus_message *reply, Bus *b, const PolicyEntry *e) {
-        const Policy *p = e->policy ?: &no_policy;
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'r', "sssssasasasassttu");
-        if (r < 0)
-                return r;
-
-        r = sd_bus_message_append(
-                        reply,
-                        "sssss",
-                        e->name,
-                        policy_source_to_string(e->source),
-                        e->path,
-                        policy_state_to_string(e->state),
-                        p->description ?: "");
-        if (r >= 0)
-                r = sd_bus_message_append_strv(reply, p->units);
-        if (r >= 0)
-                r = append_filters(reply, p);
-        if (r >= 0)
-                r = append_triggers(reply, p);
-        if (r >= 0)
-                r = append_kinds(reply, p);
-        if (r >= 0)
-                r = sd_bus_message_append(
-                                reply,
-                                "sttu",
-                                policy_scope_to_string(p->scope),
-                                p->duration_usec,
-                                p->silence_usec,
-                                e->policy ? (uint32_t) policy_n_subjects(b->context.watches, p) : 0U);
-        if (r < 0)
-                return r;
-
-        return sd_bus_message_close_container(reply);
-}
-
-static int method_list_policies(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        PolicyEntry *e, *next;
-        Bus *b = userdata;
-        int r;
+        if (!utf8_is_valid(text, strlen(text)))
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_BAD_POLICY, "%s: not valid UTF-8", path);
 
         r = sd_bus_message_new_method_return(m, &reply);
         if (r < 0)
                 return r;
 
-        r = sd_bus_message_open_container(reply, 'a', CPROF_BUS_POLICY_SIGNATURE);
-        if (r < 0)
-                return r;
-
-        HASH_ITER(hh, policy_store_entries(b->context.policies), e, next) {
-                r = append_policy(reply, b, e);
-                if (r < 0)
-                        return r;
-        }
-
-        r = sd_bus_message_close_container(reply);
+        e = policy_store_find(b->context.policies, name);
+        r = sd_bus_message_append(reply, "ss", text, path);
+        if (r >= 0)
+                r = bus_append_text(reply, e && e->message ? e->message : "");
         if (r < 0)
                 return r;
 
@@ -372,12 +259,6 @@ const sd_bus_vtable bus_policy_vtable[] = {
                         SD_BUS_ARGS("s", name, "s", text),
                         SD_BUS_RESULT("s", message),
                         method_check_policy,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS(
-                        "ListPolicies",
-                        SD_BUS_NO_ARGS,
-                        SD_BUS_RESULT("a" CPROF_BUS_POLICY_SIGNATURE, policies),
-                        method_list_policies,
                         SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("PolicyAdded", SD_BUS_ARGS("s", name), 0),
         SD_BUS_SIGNAL_WITH_ARGS("PolicyRemoved", SD_BUS_ARGS("s", name), 0),

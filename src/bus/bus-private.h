@@ -8,12 +8,13 @@
 struct Bus {
         sd_bus *sd_bus; /* referenced */
         BusContext context;
-        sd_bus_slot *slots[6];
+        sd_bus_slot *slots[7];
         size_t n_slots;
 };
 
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_policy_vtable[];
+extern const sd_bus_vtable bus_policy_list_vtable[];
 extern const sd_bus_vtable bus_profile_vtable[];
 extern const sd_bus_vtable bus_task_vtable[];
 extern const sd_bus_vtable bus_unit_vtable[];
