@@ -152,7 +152,7 @@ static int append_list(sd_bus_message *reply, char *const *list) {
         int r = 0;
 
         for (; list && *list && r >= 0; list++)
-                r = sd_bus_message_append(reply, "s", *list);
+                r = bus_append_text(reply, *list);
 
         return r;
 }

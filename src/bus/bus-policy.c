@@ -2,17 +2,22 @@
 /* Policies on the bus. Whoever adds one here writes the same file as an editor would. */
 #include "bus/bus-private.h"
 
+#include "basic/utf8.h"
+#include "policy/policy-message.h"
+
 #include <string.h>
 
 static int check_name(const char *name, sd_bus_error *error) {
+        char shown[POLICY_VALUE_SHOWN_MAX + 4];
+
         if (policy_name_is_valid(name))
                 return 0;
 
         return sd_bus_error_setf(
                         error,
                         SD_BUS_ERROR_INVALID_ARGS,
-                        "Bad policy name '%.64s': expected up to %u letters, digits and :-_.@\\, not beginning with a dot.",
-                        name,
+                        "Bad policy name '%s': expected up to %u letters, digits and :-_.@\\, not beginning with a dot.",
+                        policy_value_shown(name, shown),
                         POLICY_NAME_MAX);
 }
 
@@ -30,6 +35,22 @@ static int check_size(const char *name, const char *text, sd_bus_error *error) {
 
 static int no_such_policy(const char *name, sd_bus_error *error) {
         return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_POLICY, "No policy '%s'.", name);
+}
+
+static int add_failed(int r, const char *name, const char *message, sd_bus_error *error) {
+        if (!message)
+                return sd_bus_error_set_errnof(error, -r, "Failed to write policy '%s': %m", name);
+
+        switch (r) {
+        case -EINVAL:
+        case -EOPNOTSUPP:
+        case -E2BIG:
+                return sd_bus_error_set(error, CPROF_BUS_ERROR_BAD_POLICY, message);
+        case -EEXIST:
+                return sd_bus_error_set(error, CPROF_BUS_ERROR_POLICY_EXISTS, message);
+        default: /* of writing */
+                return sd_bus_error_set_errnof(error, -r, "%s", message);
+        }
 }
 
 static int method_add_policy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -51,13 +72,8 @@ static int method_add_policy(sd_bus_message *m, void *userdata, sd_bus_error *er
                 return r;
 
         r = policy_store_add(b->context.policies, name, text, runtime, &message);
-        if (r < 0 && message)
-                return sd_bus_error_set(
-                                error,
-                                r == -EEXIST ? CPROF_BUS_ERROR_POLICY_EXISTS : CPROF_BUS_ERROR_BAD_POLICY,
-                                message);
         if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "Failed to write policy '%s': %m", name);
+                return add_failed(r, name, message, error);
 
         return sd_bus_reply_method_return(m, NULL);
 }
@@ -172,6 +188,7 @@ static int method_unmask_policy(sd_bus_message *m, void *userdata, sd_bus_error 
 }
 
 static int method_get_policy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(freep) char *text = NULL, *path = NULL;
         const PolicyEntry *e;
         Bus *b = userdata;
@@ -192,6 +209,7 @@ static int method_get_policy(sd_bus_message *m, void *userdata, sd_bus_error *er
         if (r < 0)
                 return sd_bus_error_set_errnof(error, -r, "Failed to read policy '%s': %m", name);
 
+<<<<<<< HEAD
         e = policy_store_find(b->context.policies, name);
         return sd_bus_reply_method_return(m, "sss", text, path, e && e->message ? e->message : "");
 }
@@ -312,22 +330,19 @@ static int method_list_policies(sd_bus_message *m, void *userdata, sd_bus_error 
         PolicyEntry *e, *next;
         Bus *b = userdata;
         int r;
+=======
+        if (!utf8_is_valid(text, strlen(text)))
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_BAD_POLICY, "%s: not valid UTF-8", path);
+>>>>>>> w-bustest
 
         r = sd_bus_message_new_method_return(m, &reply);
         if (r < 0)
                 return r;
 
-        r = sd_bus_message_open_container(reply, 'a', CPROF_BUS_POLICY_SIGNATURE);
-        if (r < 0)
-                return r;
-
-        HASH_ITER(hh, policy_store_entries(b->context.policies), e, next) {
-                r = append_policy(reply, b, e);
-                if (r < 0)
-                        return r;
-        }
-
-        r = sd_bus_message_close_container(reply);
+        e = policy_store_find(b->context.policies, name);
+        r = sd_bus_message_append(reply, "ss", text, path);
+        if (r >= 0)
+                r = bus_append_text(reply, e && e->message ? e->message : "");
         if (r < 0)
                 return r;
 
@@ -367,12 +382,6 @@ const sd_bus_vtable bus_policy_vtable[] = {
                         SD_BUS_ARGS("s", name, "s", text),
                         SD_BUS_RESULT("s", message),
                         method_check_policy,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS(
-                        "ListPolicies",
-                        SD_BUS_NO_ARGS,
-                        SD_BUS_RESULT("a" CPROF_BUS_POLICY_SIGNATURE, policies),
-                        method_list_policies,
                         SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("PolicyAdded", SD_BUS_ARGS("s", name), 0),
         SD_BUS_SIGNAL_WITH_ARGS("PolicyRemoved", SD_BUS_ARGS("s", name), 0),

@@ -8,12 +8,13 @@
 struct Bus {
         sd_bus *sd_bus; /* referenced */
         BusContext context;
-        sd_bus_slot *slots[6];
+        sd_bus_slot *slots[7];
         size_t n_slots;
 };
 
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_policy_vtable[];
+extern const sd_bus_vtable bus_policy_list_vtable[];
 extern const sd_bus_vtable bus_profile_vtable[];
 extern const sd_bus_vtable bus_task_vtable[];
 extern const sd_bus_vtable bus_unit_vtable[];
@@ -24,6 +25,10 @@ int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error
 
 /* The full ID of a task from a unique part of it or "latest", or an error set. */
 int bus_resolve_task(Bus *b, const char *text, char id[static TASK_ID_MAX], sd_bus_error *error);
+
+/* Appends a string that may hold a file name: bytes that are no UTF-8 become '?', because the bus takes text
+ * only. */
+int bus_append_text(sd_bus_message *m, const char *text);
 
 typedef enum RuleStatus {
         RULE_STATUS_ARMED,

@@ -2,6 +2,8 @@
 /* Profiles leave by file descriptor. */
 #include "bus/bus-private.h"
 
+#include "policy/policy-message.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -50,6 +52,7 @@ static int spawn_converter(int profile_fd) {
 
 static int method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(closep) int profile_fd = -EBADF, folded_fd = -EBADF;
+        char shown[POLICY_VALUE_SHOWN_MAX + 4];
         const char *text, *format;
         char id[TASK_ID_MAX];
         Bus *b = userdata;
@@ -63,8 +66,8 @@ static int method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *e
                 return sd_bus_error_setf(
                                 error,
                                 SD_BUS_ERROR_INVALID_ARGS,
-                                "'%.64s' is no format, expected pprof or folded.",
-                                format);
+                                "'%s' is no format, expected pprof or folded.",
+                                policy_value_shown(format, shown));
 
         r = bus_resolve_task(b, text, id, error);
         if (r < 0)

@@ -3,11 +3,13 @@
 #include "bus/bus-private.h"
 
 #include "host/clock.h"
+#include "policy/policy-message.h"
 #include "store/task-record.h"
 
 #include <string.h>
 
 int bus_resolve_task(Bus *b, const char *text, char id[static TASK_ID_MAX], sd_bus_error *error) {
+        char shown[POLICY_VALUE_SHOWN_MAX + 4];
         int r;
 
         r = b->context.resolve_id(b->context.userdata, text, id);
@@ -15,14 +17,14 @@ int bus_resolve_task(Bus *b, const char *text, char id[static TASK_ID_MAX], sd_b
                 return sd_bus_error_setf(
                                 error,
                                 CPROF_BUS_ERROR_NO_SUCH_TASK,
-                                strcmp(text, "latest") == 0 ? "There is no task yet." : "No task '%.64s'.",
-                                text);
+                                strcmp(text, "latest") == 0 ? "There is no task yet." : "No task '%s'.",
+                                policy_value_shown(text, shown));
         if (r == -ENOTUNIQ)
                 return sd_bus_error_setf(
                                 error,
                                 CPROF_BUS_ERROR_NO_SUCH_TASK,
-                                "'%.64s' fits more than one task, write more of the ID.",
-                                text);
+                                "'%s' fits more than one task, write more of the ID.",
+                                policy_value_shown(text, shown));
 
         return r;
 }
@@ -52,6 +54,7 @@ static int start_failed(Bus *b, int r, const Unit *u, ProfileKind kind, sd_bus_e
 
 static int check_kind(const char *name, ProfileKind *ret_kind, sd_bus_error *error) {
         int kind = profile_kind_from_string(name);
+        char shown[POLICY_VALUE_SHOWN_MAX + 4];
 
         if (kind == -EOPNOTSUPP)
                 return sd_bus_error_setf(
@@ -63,8 +66,8 @@ static int check_kind(const char *name, ProfileKind *ret_kind, sd_bus_error *err
                 return sd_bus_error_setf(
                                 error,
                                 SD_BUS_ERROR_INVALID_ARGS,
-                                "'%.64s' is no profile kind, expected on-cpu.",
-                                name);
+                                "'%s' is no profile kind, expected on-cpu.",
+                                policy_value_shown(name, shown));
 
         *ret_kind = kind;
         return 0;

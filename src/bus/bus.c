@@ -3,14 +3,16 @@
 #include "bus/bus-private.h"
 
 #include "basic/log.h"
+#include "basic/utf8.h"
 #include "basic/words.h"
+#include "policy/policy-message.h"
 
 #include <string.h>
 
 #define UNITS_COMPARED_MAX 4096U /* for "did you mean" */
 
 static const sd_bus_vtable *const vtables[] = {
-        bus_manager_vtable, bus_policy_vtable, bus_unit_vtable,
+        bus_manager_vtable, bus_policy_vtable, bus_policy_list_vtable, bus_unit_vtable,
         bus_window_vtable,  bus_task_vtable,   bus_profile_vtable,
 };
 
@@ -73,6 +75,7 @@ int bus_request_name(Bus *b) {
 int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error) {
         const char *names[UNITS_COMPARED_MAX + 1];
         _cleanup_(freep) char *mangled = NULL;
+        char shown[POLICY_VALUE_SHOWN_MAX + 4];
         const char *nearest;
         Unit *u, *next;
         size_t n = 0;
@@ -80,7 +83,11 @@ int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error
 
         r = unit_name_mangle(name, &mangled);
         if (r == -EINVAL)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "'%.64s' is no unit name.", name);
+                return sd_bus_error_setf(
+                                error,
+                                SD_BUS_ERROR_INVALID_ARGS,
+                                "'%s' is no unit name.",
+                                policy_value_shown(name, shown));
         if (r < 0)
                 return r;
 
@@ -101,10 +108,24 @@ int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error
                         error,
                         CPROF_BUS_ERROR_NO_SUCH_UNIT,
                         "No unit '%s' with processes on this host%s%s%s",
-                        mangled,
+                        policy_value_shown(mangled, shown),
                         nearest ? ", did you mean '" : "",
                         nearest ?: "",
                         nearest ? "'?" : ".");
+}
+
+int bus_append_text(sd_bus_message *m, const char *text) {
+        _cleanup_(freep) char *clean = NULL;
+        size_t length = strlen(text);
+
+        if (utf8_is_valid(text, length))
+                return sd_bus_message_append_basic(m, 's', text);
+
+        clean = utf8_sanitize(text, length);
+        if (!clean)
+                return -ENOMEM;
+
+        return sd_bus_message_append_basic(m, 's', clean);
 }
 
 static void emit(Bus *b, const char *name, const char *types, const char *const *args, size_t n_args) {

@@ -3,6 +3,7 @@
 
 #include "basic/cleanup.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -63,6 +64,21 @@ pid_t spawn_idle(unsigned n_threads) {
 
         if (pid == 0)
                 run_threads(wait_for_ever, n_threads);
+
+        return pid;
+}
+
+pid_t spawn_in_kernel(void) {
+        pid_t pid = fork_child();
+
+        if (pid == 0) {
+                static char buffer[1 << 20];
+                int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+                while (read(fd, buffer, sizeof(buffer)) > 0)
+                        ;
+                abort();
+        }
 
         return pid;
 }

@@ -13,6 +13,9 @@ pid_t spawn_busy(unsigned n_threads);
 /* Sleeps for ever, with @n_threads threads. */
 pid_t spawn_idle(unsigned n_threads);
 
+/* Spends nearly all its time inside the kernel. */
+pid_t spawn_in_kernel(void);
+
 /* As spawn_busy(1), but inside a PID namespace of its own (where it is number 1). */
 pid_t spawn_busy_in_namespace(void);
 

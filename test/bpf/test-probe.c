@@ -110,7 +110,7 @@ Test(probe, kernel_threads_are_left_out) {
 
 typedef struct Samples {
         pid_t pid;
-        unsigned n, n_main, n_worker, n_foreign, n_without_user;
+        unsigned n, n_main, n_worker, n_foreign, n_without_user, n_in_kernel;
         uint64_t first_ns, last_ns;
 } Samples;
 
@@ -124,6 +124,8 @@ static void on_sample(const struct cprof_sample *s, void *userdata) {
                 all->n_worker++;
         else
                 all->n_main++;
+        if (s->n_kernel > 0)
+                all->n_in_kernel++;
         if (s->n_user == 0)
                 all->n_without_user++;
         if (all->first_ns == 0)
@@ -155,6 +157,22 @@ Test(probe, a_busy_process_is_sampled_at_the_rate_and_nobody_else) {
         cr_expect_eq(s.n_without_user, 0);
         spawn_kill(pid);
         spawn_kill(other);
+}
+
+Test(probe, time_in_the_kernel_has_both_stacks) {
+        _cleanup_(probe_freep) Probe *p = new_probe(&(ProbeConfig){});
+        pid_t in_kernel = spawn_in_kernel(), in_user = spawn_busy(1);
+        Samples s = sample(p, in_kernel, USEC_PER_SEC);
+
+        cr_expect_gt(s.n, 20);
+        cr_expect_gt(s.n_in_kernel, s.n * 9 / 10);
+        cr_expect_eq(s.n_without_user, 0);
+
+        s = sample(p, in_user, USEC_PER_SEC);
+        cr_expect_gt(s.n, 20);
+        cr_expect_lt(s.n_in_kernel, s.n / 10 + 3);
+        spawn_kill(in_kernel);
+        spawn_kill(in_user);
 }
 
 Test(probe, disarmed_events_cost_nothing_and_deliver_nothing) {
