@@ -5,8 +5,10 @@
 
 #include "basic/event-util.h"
 #include "basic/log.h"
+#include "host/clock.h"
 
 #define BUS_RETRY_USEC (5 * USEC_PER_SEC)
+#define NAME_PATIENCE_USEC (2 * USEC_PER_SEC)
 
 void daemon_disconnect_bus(Daemon *d) {
         d->discovery = unit_discovery_free(d->discovery);
@@ -87,4 +89,19 @@ void daemon_connect_bus(Daemon *d, usec_t now_usec) {
 
         daemon_disconnect_bus(d);
         d->bus_retry_usec = now_usec + BUS_RETRY_USEC;
+}
+
+int daemon_wait_for_name(Daemon *d) {
+        usec_t now_usec = clock_monotonic_usec(), end_usec = now_usec + NAME_PATIENCE_USEC;
+        int r;
+
+        while (d->bus && !bus_name_is_settled(d->bus) && now_usec < end_usec &&
+               sd_event_get_state(d->event) != SD_EVENT_FINISHED) {
+                r = sd_event_run(d->event, end_usec - now_usec);
+                if (r < 0)
+                        return r;
+                now_usec = clock_monotonic_usec();
+        }
+
+        return 0;
 }

@@ -86,4 +86,7 @@ Task *daemon_find_task(void *userdata, const char *id);
 
 /* daemon-bus.c */
 void daemon_connect_bus(Daemon *d, usec_t now_usec); /* tries again every few seconds; nothing needs it */
+/* Runs the loop until the bus has given us our name, a short while at most: who was started after us finds
+ * us. */
+int daemon_wait_for_name(Daemon *d);
 void daemon_disconnect_bus(Daemon *d);

@@ -362,6 +362,12 @@ Daemon *daemon_free(Daemon *d) {
 int daemon_run(Daemon *d) {
         int r;
 
+        r = daemon_wait_for_name(d);
+        if (r < 0)
+                return r;
+        if (sd_event_get_state(d->event) == SD_EVENT_FINISHED) /* stopped meanwhile */
+                return EXIT_SUCCESS;
+
         (void) sd_notifyf(0, "READY=1\nSTATUS=Watching");
         log_info("Watching %u units with %u policies (%zu rules); processes are read by %s.",
                  target_set_n_units(d->targets),

@@ -10,6 +10,7 @@ struct Bus {
         BusContext context;
         sd_bus_slot *slots[7];
         size_t n_slots;
+        bool name_is_settled;
 };
 
 extern const sd_bus_vtable bus_manager_vtable[];

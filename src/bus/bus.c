@@ -60,7 +60,9 @@ Bus *bus_free(Bus *b) {
 
 static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const sd_bus_error *e = sd_bus_message_get_error(m);
+        Bus *b = userdata;
 
+        b->name_is_settled = true;
         if (e)
                 log_warning("Failed to get the bus name " CPROF_BUS_NAME ", cprofctl will not find us: %s",
                             e->message);
@@ -70,6 +72,10 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
 int bus_request_name(Bus *b) {
         return sd_bus_request_name_async(b->sd_bus, NULL, CPROF_BUS_NAME, 0, on_name, b);
+}
+
+bool bus_name_is_settled(const Bus *b) {
+        return b->name_is_settled;
 }
 
 int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error) {

@@ -45,6 +45,7 @@ int bus_new(sd_bus *sd_bus, const BusContext *context, Bus **ret_bus);
 Bus *bus_free(Bus *b);
 DEFINE_CLEANUP(Bus *, bus_free)
 int bus_request_name(Bus *b);
+bool bus_name_is_settled(const Bus *b); /* ours, or refused */
 
 /* Signals; failures are logged at debug level: a listener's trouble is not ours. */
 void bus_emit_policy_changed(Bus *b, const char *name, bool had, bool has);

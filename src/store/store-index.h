@@ -11,6 +11,7 @@
 typedef struct StoreEntry {
         Task *task;     /* as task.json has it, without a profile */
         uint64_t bytes; /* on disk */
+        bool unwritten; /* task.json is older or missing: the disk was full */
 } StoreEntry;
 
 struct Store {

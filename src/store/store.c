@@ -105,7 +105,7 @@ int store_write_task(Store *s, const Task *t) {
         _cleanup_(freep) char *json = NULL;
         _cleanup_(closep) int fd = -EBADF;
         size_t length;
-        int r;
+        int r, q;
 
         assert(s);
         assert(t);
@@ -124,21 +124,20 @@ int store_write_task(Store *s, const Task *t) {
                 return r;
 
         fd = make_task(s, t->id);
-        if (fd < 0)
+        if (fd == -EUSERS)
                 return fd;
 
-        r = write_file_atomic_at(fd, STORE_JSON_NAME, json, length, FILE_MODE, FILE_SYNC_NO);
-        if (r < 0) {
-                (void) unlinkat(s->tasks_fd, t->id, AT_REMOVEDIR); /* fails unless it is new and empty */
-                return r;
-        }
+        r = fd < 0 ? fd : write_file_atomic_at(fd, STORE_JSON_NAME, json, length, FILE_MODE, FILE_SYNC_NO);
+        if (r < 0 && fd >= 0) /* fails unless it is new and empty */
+                (void) unlinkat(s->tasks_fd, t->id, AT_REMOVEDIR);
 
-        r = store_index_put(s, copy, store_directory_bytes(fd));
-        if (r < 0)
-                return r;
+        q = store_index_put(s, copy, fd < 0 ? 0 : store_directory_bytes(fd));
+        if (q < 0)
+                return q;
 
+        store_index_find(s, t->id, NULL)->unwritten = r < 0;
         TAKE_PTR(copy);
-        return 0;
+        return r;
 }
 
 int store_write_profile(Store *s, const Task *t, const Profile *profile, const Symbols *symbols) {
@@ -187,12 +186,30 @@ static int open_known_task(const Store *s, const char *id) {
         return store_open_task(s, id);
 }
 
+/* Whether only the memory has the record of @id as it is now: then *ret_json is that. */
+static int read_unwritten(const Store *s, const char *id, char **ret_json) {
+        const StoreEntry *e = store_index_find(s, id, NULL);
+
+        if (!e || !e->unwritten)
+                return 0;
+
+        return task_record_format(e->task, ret_json) < 0 ? -ENOMEM : 1;
+}
+
 int store_find(Store *s, const char *id, Task **ret_task) {
+        _cleanup_(freep) char *json = NULL;
         _cleanup_(closep) int fd = -EBADF;
+        int r;
 
         assert(s);
         assert(id);
         assert(ret_task);
+
+        r = read_unwritten(s, id, &json);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return task_record_parse(json, strlen(json), ret_task, NULL);
 
         fd = open_known_task(s, id);
         if (fd < 0)
@@ -245,10 +262,15 @@ int store_resolve_id(Store *s, const char *text, char ret_id[static TASK_ID_MAX]
 
 int store_read_json(Store *s, const char *id, char **ret_json) {
         _cleanup_(closep) int fd = -EBADF;
+        int r;
 
         assert(s);
         assert(id);
         assert(ret_json);
+
+        r = read_unwritten(s, id, ret_json);
+        if (r != 0)
+                return r < 0 ? r : 0;
 
         fd = open_known_task(s, id);
         if (fd < 0)

@@ -27,8 +27,8 @@ Store *store_free(Store *s);
 DEFINE_CLEANUP(Store *, store_free)
 void store_set_config(Store *s, const StoreConfig *config); /* in force at the next store_vacuum() */
 
-/* Writes task.json (and makes the task's directory). On failure an older one is as it was. -EINVAL for a bad
- * id. */
+/* Writes task.json (and makes the task's directory). On failure an older one is as it was on disk, but all
+ * that is read from the store until it is closed is the new one. -EINVAL for a bad id. */
 int store_write_task(Store *s, const Task *t);
 /* Writes profile.pb.gz, after task.json if there is none. -ENOSPC and the like leave an older profile as it
  * was. */

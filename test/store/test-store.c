@@ -288,6 +288,32 @@ Test(store, a_full_disk_leaves_what_was_there) {
         cr_expect_not(exists(other->id, ""), "no empty directory stays");
 }
 
+/* What is in the way makes writing fail as a full disk does, for root as well. */
+Test(store, a_task_whose_end_cannot_be_written_is_over_all_the_same) {
+        _cleanup_(store_freep) Store *s = make_store(&generous);
+        _cleanup_(task_freep) Task *ended = make_task(1, TASK_STATE_FINISHED), *found = NULL;
+        _cleanup_(freep) char *json = NULL, *path = NULL;
+
+        write_task(s, 1, TASK_STATE_RUNNING);
+        cr_assert_geq(asprintf(&path, "var/cprof/tasks/%s/task.json", ended->id), 0);
+        cr_assert_eq(unlinkat(dir_fd, path, 0), 0);
+        cr_assert_eq(mkdirat(dir_fd, path, 0700), 0);
+
+        cr_expect_lt(store_write_task(s, ended), 0);
+        cr_expect_eq(list(s).states[0], TASK_STATE_FINISHED);
+        cr_assert_eq(store_find(s, ended->id, &found), 0);
+        cr_expect_eq(found->state, TASK_STATE_FINISHED);
+        cr_assert_eq(store_read_json(s, ended->id, &json), 0);
+        cr_expect(strstr(json, "finished"));
+
+        cr_assert_eq(unlinkat(dir_fd, path, AT_REMOVEDIR), 0);
+        cr_expect_eq(store_write_task(s, ended), 0);
+        free(json);
+        cr_assert_eq(store_read_json(s, ended->id, &json), 0);
+        cr_expect(strstr(json, "finished"));
+        cr_expect(exists(ended->id, "task.json"));
+}
+
 Test(store, a_directory_that_cannot_be_used_is_an_error) {
         Store *s = NULL;
 

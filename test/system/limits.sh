@@ -17,15 +17,17 @@ full() {
         tasks true | grep -qx "$id" || return 1
         poll 10 eval '[ $(loss sink-store-failed) -gt 0 ]' && tasks true | grep -qx "$id" && journalctl --sync &&
                 journalctl -q -u cprofd | grep -q "task $id to sink 'store'.*No space left" &&
-                journalctl -q "CPROF_TASK_ID=$id" MESSAGE_ID=9b7d2c3e8f504a61b2c4d5e6f7081932 | grep -q 'Recorded [0-9]* samples'
+                journalctl -q "CPROF_TASK_ID=$id" MESSAGE_ID=9b7d2c3e8f504a61b2c4d5e6f7081932 | grep -q 'Recorded [0-9]* samples' &&
+                task_is "$id" finished
 }
 check 'a full disk: the loss is counted and told, the task listed, the journal has the result' full
 
 all_full() {
         local id
-        id=$(cprofctl profile app --duration 1s --no-wait) && poll 5 eval "journalctl --sync; journalctl -q CPROF_TASK_ID=$id CPROF_STATE=finished | grep -q ."
+        id=$(cprofctl profile app --duration 1s --no-wait) && cprofctl task wait "$id" && tasks '.state == "finished"' | grep -qx "$id" &&
+                refused '' cprofctl task export -o - "$id" && cprofctl task delete "$id" && n_tasks_is ".id == \"$id\"" 0
 }
-check 'a task that begins on a full disk runs, too' all_full
+check 'a task that begins on a full disk runs, is listed, and can be deleted' all_full
 check '… and the daemon lives' alive_since "$pid"
 
 freed() {
