@@ -135,7 +135,7 @@ int store_write_task(Store *s, const Task *t) {
         if (q < 0)
                 return q;
 
-        store_index_find(s, t->id, NULL)->unwritten = r < 0;
+        store_index_find(s, copy->id, NULL)->unwritten = r < 0; /* @t may be what was replaced */
         TAKE_PTR(copy);
         return r;
 }

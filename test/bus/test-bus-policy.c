@@ -137,7 +137,7 @@ Test(test_bus_policy, a_list_shows_filters_scope_and_every_trigger, .init = init
 
         bus_bed_succeeds(add(
                         "all",
-                        "[Policy]\nUnit=web db\nSlice=system.slice\nExe=/usr/sbin/*\nUser=33\nScope=unit\n"
+                        "[Policy]\nUnit=web db\nSlice=system.slice\nExe=/usr/sbin/*\nUser=33\nScope=process\n"
                         "[Trigger]\nWhen=process-cpu >= 250% for 10s\n[Trigger]\nWhen=process-thread-count >= 9\n",
                         true));
 
@@ -145,7 +145,7 @@ Test(test_bus_policy, a_list_shows_filters_scope_and_every_trigger, .init = init
         cr_expect_str_eq(row.source, "run");
         cr_expect_str_eq(row.units, "web.service,db.service");
         cr_expect_str_eq(row.filters, "Slice=system.slice,Exe=/usr/sbin/*,User=33");
-        cr_expect_str_eq(row.scope, "unit");
+        cr_expect_str_eq(row.scope, "process");
         cr_expect_str_eq(row.triggers, "process-cpu >= 250% for 10s,process-thread-count >= 9 for 5 of 10s");
 }
 
