@@ -135,7 +135,8 @@ int store_write_task(Store *s, const Task *t) {
         if (q < 0)
                 return q;
 
-        store_index_find(s, copy->id, NULL)->unwritten = r < 0; /* @t may be what was replaced */
+        /* from here @t may be freed: it can be the entry's own */
+        store_index_find(s, copy->id, NULL)->unwritten = r < 0;
         TAKE_PTR(copy);
         return r;
 }
