@@ -225,7 +225,7 @@ void bus_bed_init(BusBed *b) {
         *b = (BusBed){};
         fake_host_init(&b->host);
         fake_host_set_process(&b->host, 10, 1000, "nginx", "/usr/sbin/nginx", WEB);
-        fake_host_set_process(&b->host, 11, 1001, "nginx", "/usr/sbin/nginx", WEB);
+        fake_host_set_process(&b->host, 11, 1001, "worker", "/usr/sbin/nginx", WEB);
         fake_host_set_process(&b->host, 20, 2000, "postgres", "/usr/bin/postgres", DB);
 
         cr_assert_eq(fake_probe_new(&b->fake, &b->probe), 0);

@@ -6,7 +6,7 @@
 #include "fake/fake-probe.h"
 
 /* The bus interface on real stages below a temporary directory, with a client on the other end of a socket
- * pair. The machine has web.service (10 and 11, both "nginx") and db.service (20, "postgres"). */
+ * pair. The machine has web.service (10 "nginx", 11 "worker") and db.service (20, "postgres"). */
 typedef struct BusBed {
         FakeHost host; /* its root also holds etc, run, vendor and state */
         FakeProbe fake;
