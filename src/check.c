@@ -48,7 +48,10 @@ int check_run(const char *root) {
                 fprintf(stderr, "cprofd: %s\n", *s);
 
         if (n_problems > 0) {
-                fprintf(stderr, "cprofd: check failed: %zu problems\n", n_problems);
+                fprintf(stderr,
+                        "cprofd: check failed: %zu problem%s\n",
+                        n_problems,
+                        n_problems == 1 ? "" : "s");
                 return EXIT_FAILURE;
         }
 

@@ -9,6 +9,7 @@
 #include "basic/strv.h"
 #include "basic/words.h"
 #include "cprof-config.h"
+#include "policy/policy-message.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -105,7 +106,7 @@ static int problem(Loader *l, unsigned line, const char *what, const char *detai
 
 static int unknown_section(Loader *l, unsigned line, const char *section) {
         const char *known[ELEMENTSOF(settings) + 1];
-        char what[128];
+        char shown[POLICY_VALUE_SHOWN_MAX + 4], what[128];
 
         for (size_t i = 0; i < ELEMENTSOF(settings); i++) {
                 if (strcmp(settings[i].section, section) == 0)
@@ -114,7 +115,7 @@ static int unknown_section(Loader *l, unsigned line, const char *section) {
         }
         known[ELEMENTSOF(settings)] = NULL;
 
-        (void) snprintf(what, sizeof(what), "[%s]", section);
+        (void) snprintf(what, sizeof(what), "[%s]", policy_value_shown(section, shown));
         return problem(l, line, what, "unknown section", word_nearest(section, known));
 }
 
@@ -123,13 +124,17 @@ static int
 on_setting(unsigned line, const char *section, const char *key, const char *value, void *userdata) {
         const char *known[ELEMENTSOF(settings) + 1] = {};
         Loader *l = userdata;
-        char what[256];
+        char shown_key[POLICY_VALUE_SHOWN_MAX + 4], shown[POLICY_VALUE_SHOWN_MAX + 4], what[256];
         size_t n = 0;
 
         if (!key)
                 return unknown_section(l, line, section);
 
-        (void) snprintf(what, sizeof(what), "%s=%s", key, value);
+        (void) snprintf(what,
+                        sizeof(what),
+                        "%s=%s",
+                        policy_value_shown(key, shown_key),
+                        policy_value_shown(value, shown));
 
         for (size_t i = 0; i < ELEMENTSOF(settings); i++) {
                 if (strcmp(settings[i].section, section) != 0)
@@ -191,32 +196,76 @@ static int compare_dropins(const void *a, const void *b) {
         return c != 0 ? c : (int) x->directory - (int) y->directory;
 }
 
-static size_t list_dropins(const char *path, unsigned directory, DropIn *list, size_t n) {
+/* Adds to the @n ones in @list. */
+static int list_dropins(Loader *l, const char *path, unsigned directory, DropIn *list, size_t *n) {
         _cleanup_(closedirp) DIR *d = opendir(path);
         struct dirent *entry;
 
-        while (d && n < CONFIG_DROPINS_MAX && (entry = readdir(d))) {
+        if (!d)
+                return errno == ENOENT ? 0 : strv_pushf(l->problems, "%s: %s", path, strerror(errno));
+
+        while ((entry = readdir(d))) {
                 size_t length = strlen(entry->d_name);
 
                 if (entry->d_name[0] == '.' || length <= 5 ||
                     strcmp(entry->d_name + length - 5, ".conf") != 0)
                         continue;
 
-                memcpy(list[n].name, entry->d_name, length + 1);
-                list[n++].directory = directory;
+                if (*n >= CONFIG_DROPINS_MAX)
+                        return strv_pushf(
+                                        l->problems,
+                                        "%s: more than %u drop-ins, ignoring the rest",
+                                        path,
+                                        CONFIG_DROPINS_MAX);
+
+                memcpy(list[*n].name, entry->d_name, length + 1);
+                list[(*n)++].directory = directory;
         }
 
-        return n;
+        return 0;
+}
+
+static int load_dropins(Loader *l, const char *root, DropIn *list) {
+        static const char *const directories[] = { "/etc/cprof", "/run/cprof", CPROF_VENDOR_DIR };
+        char path[PATH_MAX];
+        size_t n = 0;
+        int r;
+
+        for (unsigned i = 0; i < ELEMENTSOF(directories); i++) {
+                (void) snprintf(path, sizeof(path), "%s%s/cprofd.conf.d", root, directories[i]);
+                r = list_dropins(l, path, i, list, &n);
+                if (r < 0)
+                        return r;
+        }
+
+        qsort(list, n, sizeof(list[0]), compare_dropins);
+        for (size_t i = 0; i < n; i++) {
+                if (i > 0 && strcmp(list[i].name, list[i - 1].name) == 0)
+                        continue; /* the same name in a directory further up wins */
+
+                r = snprintf(path,
+                             sizeof(path),
+                             "%s%s/cprofd.conf.d/%s",
+                             root,
+                             directories[list[i].directory],
+                             list[i].name);
+                if (r < 0 || (size_t) r >= sizeof(path))
+                        continue;
+
+                r = load_file(l, path, true);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
 }
 
 int config_load(const char *root, Config *ret_config, char ***ret_problems) {
-        static const char *const directories[] = { "/etc/cprof", "/run/cprof", CPROF_VENDOR_DIR };
         _cleanup_(strv_freep) char **problems = NULL;
         _cleanup_(freep) DropIn *dropins = NULL;
         char path[PATH_MAX];
         Config c;
         Loader l = { .config = &c, .problems = &problems };
-        size_t n = 0;
         int r;
 
         config_default(&c);
@@ -225,34 +274,14 @@ int config_load(const char *root, Config *ret_config, char ***ret_problems) {
         if (!dropins)
                 return -ENOMEM;
 
-        (void) snprintf(path, sizeof(path), "%s%s/cprofd.conf", root, directories[0]);
+        (void) snprintf(path, sizeof(path), "%s/etc/cprof/cprofd.conf", root);
         r = load_file(&l, path, true);
         if (r < 0)
                 return r;
 
-        for (unsigned i = 0; i < ELEMENTSOF(directories); i++) {
-                (void) snprintf(path, sizeof(path), "%s%s/cprofd.conf.d", root, directories[i]);
-                n = list_dropins(path, i, dropins, n);
-        }
-
-        qsort(dropins, n, sizeof(dropins[0]), compare_dropins);
-        for (size_t i = 0; i < n; i++) {
-                if (i > 0 && strcmp(dropins[i].name, dropins[i - 1].name) == 0)
-                        continue; /* the same name in a directory further up wins */
-
-                r = snprintf(path,
-                             sizeof(path),
-                             "%s%s/cprofd.conf.d/%s",
-                             root,
-                             directories[dropins[i].directory],
-                             dropins[i].name);
-                if (r < 0 || (size_t) r >= sizeof(path))
-                        continue;
-
-                r = load_file(&l, path, true);
-                if (r < 0)
-                        return r;
-        }
+        r = load_dropins(&l, root, dropins);
+        if (r < 0)
+                return r;
 
         *ret_config = c;
         *ret_problems = TAKE_PTR(problems);

@@ -255,6 +255,7 @@ static int method_list_tasks(sd_bus_message *m, void *userdata, sd_bus_error *er
 }
 
 static int method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(freep) char *json = NULL;
         char id[TASK_ID_MAX];
         Bus *b = userdata;
@@ -276,7 +277,15 @@ static int method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (r < 0)
                 return sd_bus_error_set_errnof(error, -r, "Failed to read task '%s': %m", id);
 
-        return sd_bus_reply_method_return(m, "s", json);
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r < 0)
+                return r;
+
+        r = bus_append_text(reply, json); /* as it stands in the file */
+        if (r < 0)
+                return r;
+
+        return sd_bus_send(NULL, reply, NULL);
 }
 
 static int method_delete_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {

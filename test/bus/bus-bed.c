@@ -225,7 +225,7 @@ void bus_bed_init(BusBed *b) {
         *b = (BusBed){};
         fake_host_init(&b->host);
         fake_host_set_process(&b->host, 10, 1000, "nginx", "/usr/sbin/nginx", WEB);
-        fake_host_set_process(&b->host, 11, 1001, "nginx", "/usr/sbin/nginx", WEB);
+        fake_host_set_process(&b->host, 11, 1001, "worker", "/usr/sbin/nginx", WEB);
         fake_host_set_process(&b->host, 20, 2000, "postgres", "/usr/bin/postgres", DB);
 
         cr_assert_eq(fake_probe_new(&b->fake, &b->probe), 0);
@@ -286,6 +286,30 @@ void bus_bed_write(BusBed *b, const char *path, const char *text) {
         cr_assert_geq(write_full_fd(fd, text, strlen(text)), 0);
 }
 
+void bus_bed_store(BusBed *b) {
+        TaskInstant at = { 1, BUS_BED_STORED_REALTIME };
+        _cleanup_(task_freep) Task *t = NULL;
+
+        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, BUS_BED_STORED_REALTIME, 0x9f3c, &t), 0);
+        t->unit = strdup("old.service");
+        t->process = strdup("java");
+        t->key.pid = 77;
+        t->duration_usec = USEC_PER_MINUTE;
+        t->causes = calloc(1, sizeof(TaskCause));
+        cr_assert_not_null(t->causes);
+        t->n_causes = 1;
+        t->causes[0] = (TaskCause){
+                .policy = strdup("busy"),
+                .metric = strdup("process-cpu"),
+                .rule = strdup("process-cpu >= 80% for 5 of 10s"),
+                .process = strdup("java"),
+        };
+        cr_assert_eq(task_set_state(t, TASK_STATE_RUNNING, NULL, at), 0);
+        at.realtime_usec += USEC_PER_MINUTE;
+        cr_assert_eq(task_set_state(t, TASK_STATE_FINISHED, "duration reached", at), 0);
+        cr_assert_eq(store_write_task(b->store, t), 0);
+}
+
 void bus_bed_start(BusBed *b, const char *unit, uint32_t pid, char ret_id[static TASK_ID_MAX]) {
         sd_bus_message *reply = bus_bed_call(b, "StartTask", "sstu", unit, "on-cpu", UINT64_C(0), pid);
         const char *id;
@@ -307,6 +331,7 @@ void bus_bed_sample(BusBed *b, pid_t pid) {
                                      &b->fake, pid, pid, "nginx", now_usec * NSEC_PER_USEC, frames, 0, 2),
                      0);
         task_manager_drain(b->tasks, now_usec);
+        task_manager_tick(b->tasks, now_usec);
 }
 
 void bus_bed_finish(BusBed *b) {

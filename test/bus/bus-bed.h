@@ -6,7 +6,7 @@
 #include "fake/fake-probe.h"
 
 /* The bus interface on real stages below a temporary directory, with a client on the other end of a socket
- * pair. The machine has web.service (10 and 11, both "nginx") and db.service (20, "postgres"). */
+ * pair. The machine has web.service (10 "nginx", 11 "worker") and db.service (20, "postgres"). */
 typedef struct BusBed {
         FakeHost host; /* its root also holds etc, run, vendor and state */
         FakeProbe fake;
@@ -62,6 +62,11 @@ void bus_bed_path(const BusBed *b, const char *path, char ret[static PATH_MAX]);
 
 /* A second pass over the processes. */
 void bus_bed_refresh(BusBed *b);
+
+/* Puts a finished task of process java (77) of old.service, started by policy "busy", into the store. */
+#define BUS_BED_STORED_REALTIME (UINT64_C(1795230605) * USEC_PER_SEC) /* 2026-11-21T03:10:05Z */
+#define BUS_BED_STORED_ID "20261121T031005-9f3c"
+void bus_bed_store(BusBed *b);
 
 /* Starts a task by StartTask. */
 void bus_bed_start(BusBed *b, const char *unit, uint32_t pid, char ret_id[static TASK_ID_MAX]);
