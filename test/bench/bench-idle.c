@@ -3,8 +3,10 @@
  * policies, and one second of it beside the same second done by reading /proc. */
 #include "basic/cleanup.h"
 #include "bench-daemon.h"
+#include "bench-empty-pass.h"
 #include "bench-load.h"
 #include "bench.h"
+#include "cprof-config.h"
 #include "fake/fake-probe.h"
 #include "host/clock.h"
 #include "target/target-set.h"
@@ -18,6 +20,7 @@
 #define WARM_USEC (8 * USEC_PER_SEC)
 #define MEASURED_USEC (20 * USEC_PER_SEC)
 #define PASSES 30U
+#define PASS_PAUSE_USEC (200 * USEC_PER_MSEC) /* so that caches forget, as they do in a second */
 
 static double cpu_now_us(void) {
         struct timespec ts;
@@ -46,7 +49,7 @@ static double measure_passes(Probe *probe) {
         for (unsigned i = 0; i < PASSES; i++) {
                 double start;
 
-                bench_sleep_until(clock_monotonic_usec() + 50 * USEC_PER_MSEC);
+                bench_sleep_until(clock_monotonic_usec() + PASS_PAUSE_USEC);
                 start = cpu_now_us();
                 (void) target_set_refresh(set, clock_monotonic_usec());
                 us[i] = cpu_now_us() - start;
@@ -83,6 +86,15 @@ static void bench_passes(Bench *b) {
         bpf_us = measure_passes(bpf);
         proc_us = measure_passes(none);
         bench_figure(b, "pass-bpf-us", bpf_us, "us", BENCH_NO_GOAL, true, inputs);
+#if HAVE_BPF
+        bench_figure(b,
+                     "pass-empty-us",
+                     bench_empty_pass_us(PASSES, PASS_PAUSE_USEC),
+                     "us",
+                     BENCH_NO_GOAL,
+                     true,
+                     "the same for an iterator program that does nothing: the kernel's own share");
+#endif
         bench_figure(b, "pass-proc-us", proc_us, "us", BENCH_NO_GOAL, true, inputs);
         bench_figure(b,
                      "pass-ratio",
