@@ -114,19 +114,10 @@ static int append_policy(sd_bus_message *reply, Bus *b, const PolicyEntry *e) {
         return sd_bus_message_close_container(reply);
 }
 
-static int method_list_policies(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+static int append_policies(sd_bus_message *reply, void *userdata) {
         PolicyEntry *e, *next;
         Bus *b = userdata;
         int r;
-
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r < 0)
-                return r;
-
-        r = sd_bus_message_open_container(reply, 'a', CPROF_BUS_POLICY_SIGNATURE);
-        if (r < 0)
-                return r;
 
         HASH_ITER(hh, policy_store_entries(b->context.policies), e, next) {
                 r = append_policy(reply, b, e);
@@ -134,11 +125,11 @@ static int method_list_policies(sd_bus_message *m, void *userdata, sd_bus_error 
                         return r;
         }
 
-        r = sd_bus_message_close_container(reply);
-        if (r < 0)
-                return r;
+        return 0;
+}
 
-        return sd_bus_send(NULL, reply, NULL);
+static int method_list_policies(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return bus_reply_array(m, CPROF_BUS_POLICY_SIGNATURE, append_policies, userdata);
 }
 
 const sd_bus_vtable bus_policy_list_vtable[] = {

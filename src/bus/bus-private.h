@@ -27,6 +27,10 @@ int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error
 /* The full ID of a task from a unique part of it or "latest", or an error set. */
 int bus_resolve_task(Bus *b, const char *text, char id[static TASK_ID_MAX], sd_bus_error *error);
 
+/* Answers @m with one array of @element; @append adds all elements to the reply. */
+typedef int (*BusAppendFn)(sd_bus_message *reply, void *userdata);
+int bus_reply_array(sd_bus_message *m, const char *element, BusAppendFn append, void *userdata);
+
 /* Appends a string that may hold a file name: bytes that are no UTF-8 become '?', because the bus takes text
  * only. */
 int bus_append_text(sd_bus_message *m, const char *text);

@@ -198,6 +198,7 @@ static const Task *find_live(Bus *b, const char *id, Task *copy) {
         *copy = *t;
         copy->state = TASK_STATE_RUNNING;
         copy->reason = NULL;
+        copy->duration_usec = t->ended.monotonic_usec - t->started.monotonic_usec; /* no time left */
         copy->ended = (TaskInstant){};
         return copy;
 }
@@ -218,20 +219,10 @@ static void append_stored(const Task *t, void *userdata) {
                 rows->error = append_task(rows->reply, live ?: t);
 }
 
-static int method_list_tasks(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        TaskRows rows = { .bus = userdata };
+static int append_tasks(sd_bus_message *reply, void *userdata) {
+        TaskRows rows = { .bus = userdata, .reply = reply };
         TaskManager *tasks = rows.bus->context.tasks;
         int r;
-
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r < 0)
-                return r;
-
-        rows.reply = reply;
-        r = sd_bus_message_open_container(reply, 'a', CPROF_BUS_TASK_SIGNATURE);
-        if (r < 0)
-                return r;
 
         /* those that could not be written come first */
         for (Task *t = task_manager_next(tasks, NULL); t; t = task_manager_next(tasks, t)) {
@@ -242,16 +233,11 @@ static int method_list_tasks(sd_bus_message *m, void *userdata, sd_bus_error *er
         }
 
         r = store_for_each(rows.bus->context.store, append_stored, &rows);
-        if (r < 0)
-                return r;
-        if (rows.error < 0)
-                return rows.error;
+        return r < 0 ? r : rows.error;
+}
 
-        r = sd_bus_message_close_container(reply);
-        if (r < 0)
-                return r;
-
-        return sd_bus_send(NULL, reply, NULL);
+static int method_list_tasks(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return bus_reply_array(m, CPROF_BUS_TASK_SIGNATURE, append_tasks, userdata);
 }
 
 static int method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {

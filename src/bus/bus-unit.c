@@ -110,19 +110,10 @@ static int append_unit(sd_bus_message *reply, Bus *b, Unit *u) {
                         s.reason);
 }
 
-static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+static int append_units(sd_bus_message *reply, void *userdata) {
         Bus *b = userdata;
         Unit *u, *next;
         int r;
-
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r < 0)
-                return r;
-
-        r = sd_bus_message_open_container(reply, 'a', CPROF_BUS_UNIT_SIGNATURE);
-        if (r < 0)
-                return r;
 
         HASH_ITER(hh, target_set_units(b->context.targets), u, next) {
                 r = append_unit(reply, b, u);
@@ -130,11 +121,11 @@ static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *er
                         return r;
         }
 
-        r = sd_bus_message_close_container(reply);
-        if (r < 0)
-                return r;
+        return 0;
+}
 
-        return sd_bus_send(NULL, reply, NULL);
+static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return bus_reply_array(m, CPROF_BUS_UNIT_SIGNATURE, append_units, userdata);
 }
 
 const sd_bus_vtable bus_unit_vtable[] = {

@@ -14,6 +14,7 @@
 
 typedef struct Rows {
         Bus *bus;
+        Unit *unit;
         sd_bus_message *reply;
         usec_t now_usec;
         size_t n;
@@ -126,40 +127,29 @@ static void append_process(Process *p, void *userdata) {
         append_watch(userdata, p->watch);
 }
 
+static int append_windows(sd_bus_message *reply, void *userdata) {
+        Rows *rows = userdata;
+
+        rows->reply = reply;
+        append_watch(rows, rows->unit->watch);
+        unit_for_each_process(rows->bus->context.targets, rows->unit, append_process, rows);
+        return rows->error;
+}
+
 static int method_get_windows(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        Bus *b = userdata;
+        Rows rows = { .bus = userdata, .now_usec = clock_monotonic_usec() };
         const char *name;
-        Unit *u = NULL;
         int r;
 
         r = sd_bus_message_read(m, "s", &name);
         if (r < 0)
                 return r;
 
-        r = bus_find_unit(b, name, &u, error);
+        r = bus_find_unit(rows.bus, name, &rows.unit, error);
         if (r < 0)
                 return r;
 
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r < 0)
-                return r;
-
-        r = sd_bus_message_open_container(reply, 'a', CPROF_BUS_WINDOW_SIGNATURE);
-        if (r < 0)
-                return r;
-
-        Rows rows = { .bus = b, .reply = reply, .now_usec = clock_monotonic_usec() };
-        append_watch(&rows, u->watch);
-        unit_for_each_process(b->context.targets, u, append_process, &rows);
-        if (rows.error < 0)
-                return rows.error;
-
-        r = sd_bus_message_close_container(reply);
-        if (r < 0)
-                return r;
-
-        return sd_bus_send(NULL, reply, NULL);
+        return bus_reply_array(m, CPROF_BUS_WINDOW_SIGNATURE, append_windows, &rows);
 }
 
 const sd_bus_vtable bus_window_vtable[] = {

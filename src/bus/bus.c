@@ -120,6 +120,23 @@ int bus_find_unit(Bus *b, const char *name, Unit **ret_unit, sd_bus_error *error
                         nearest ? "'?" : ".");
 }
 
+int bus_reply_array(sd_bus_message *m, const char *element, BusAppendFn append, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', element);
+        if (r >= 0)
+                r = append(reply, userdata);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r < 0)
+                return r;
+
+        return sd_bus_send(NULL, reply, NULL);
+}
+
 int bus_append_text(sd_bus_message *m, const char *text) {
         _cleanup_(freep) char *clean = NULL;
         size_t length = strlen(text);

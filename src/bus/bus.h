@@ -21,10 +21,9 @@ typedef struct BusContext {
         Sinks *sinks;
         char ***config_problems; /* NULL-terminated list, may be NULL */
 
-        /* The daemon's own verbs. reload: returns -errno with everything as before. deleted tasks that are
-         * being written are refused with -EBUSY by is_finishing. resolve_id: full id of a running, finishing
-         * or stored task from "latest" or a unique part: -ENOENT, -ENOTUNIQ. find_task: one that runs or is
-         * being written (borrowed), else NULL. */
+        /* The daemon's own verbs. reload: -errno with everything as before. resolve_id: the full ID of a
+         * running, finishing or stored task from "latest" or a unique part: -ENOENT, -ENOTUNIQ. find_task:
+         * one that runs or is being written (borrowed), else NULL. */
         int (*reload)(void *userdata);
         int (*start_task)(
                         void *userdata,
