@@ -8,7 +8,6 @@
 #include "host/clock.h"
 #include "sink/sink-policy.h"
 
-#include <libgen.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -148,7 +147,7 @@ static int on_inotify(sd_event_source *s, const struct inotify_event *event, voi
 static void watch_directory(Daemon *d, const char *path) {
         const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
                         IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR;
-        char buf[PATH_MAX];
+        char buf[PATH_MAX], *slash;
 
         if (d->n_inotify >= DAEMON_INOTIFY_MAX || strlen(path) >= sizeof(buf))
                 return;
@@ -165,7 +164,8 @@ static void watch_directory(Daemon *d, const char *path) {
 
                 if (strcmp(buf, "/") == 0)
                         return;
-                strcpy(buf, dirname(buf));
+                slash = strrchr(buf, '/'); /* paths are absolute */
+                slash[slash == buf] = '\0';
         }
 }
 
