@@ -17,8 +17,8 @@ struct cprof_task {
         __u64 cpu_ns;    /* run time of this thread */
         __u64 dead_ns; /* run time of the group's threads that are gone; the same in each thread of the group
                         */
-        __u64 start_ns;  /* CLOCK_BOOTTIME of the group leader's start */
-        __u64 cgroup_id; /* on the unified hierarchy */
+        __u64 start_ns;   /* CLOCK_BOOTTIME of the group leader's start */
+        __u64 cgroup_id;  /* on the unified hierarchy */
         __u64 cgroup_set; /* opaque: another one after a move within any hierarchy */
 };
 _Static_assert(sizeof(struct cprof_task) == 56, "ABI between kernel and user space");

@@ -192,7 +192,7 @@ static void report_program(Bench *b, const Session *s, const struct bpf_prog_inf
                      "oncpu-bpf-percent-of-busy-cpu",
                      100.0 * (double) info->run_time_ns / cpu_ns,
                      "%",
-                     0.05,
+                     BENCH_NO_GOAL,
                      true,
                      inputs);
         bench_figure(b, "oncpu-lost-samples", (double) s->n_lost, "samples", 0, true, inputs);

@@ -98,11 +98,8 @@ Test(test_bus, losses_are_counted_by_name, .init = init, .fini = done) {
                 const char *name;
                 uint64_t n;
         } expected[] = {
-                { "ring-full", 3 },
-                { "no-user-stack", 4 },
-                { "targets-over-cap", 0 },
-                { "watches-over-cap", 0 },
-                { "sink-store-failed", 5 },
+                { "ring-full", 3 },        { "no-user-stack", 4 },     { "targets-over-cap", 0 },
+                { "watches-over-cap", 0 }, { "sink-store-failed", 5 },
         };
         sd_bus_message *reply;
 
