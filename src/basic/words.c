@@ -48,7 +48,7 @@ const char *word_nearest(const char *word, const char *const *known) {
                         continue;
 
                 d = edit_distance(word, *known);
-                if (d < best_distance && d <= strlen(*known) / 3 + 1 && d < strlen(*known)) {
+                if (d < best_distance && d <= strlen(*known) / 4 + 1 && d < strlen(*known)) {
                         best = *known;
                         best_distance = d;
                 }

@@ -129,8 +129,14 @@ static int compose(StrBuf *b, const PolicyFlags *f, char **reterr_message) {
                         return r;
         }
 
-        strbuf_add(b, "\n[Trigger]\n");
-        return add_lines(b, "when", "When", &f->whens, reterr_message);
+        for (size_t i = 0; i < f->whens.n; i++) {
+                strbuf_add(b, "\n[Trigger]\n");
+                r = add_line(b, "when", "When", f->whens.values[i], reterr_message);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
 }
 
 int policy_text_compose(const PolicyFlags *f, char **ret_text, char **reterr_message) {

@@ -98,6 +98,13 @@ int trigger_draft_set(
                                         "either When= or Metric=, Threshold=, Period= and Count=, "
                                         "not both in one section");
 
+                /* a scalar is overwritten, but who writes two conditions wants both */
+                if (key->set == set_when && d->when_line > 0)
+                        return policy_refuse(
+                                        -EINVAL,
+                                        reterr_what,
+                                        "a second When= in one section, each needs a [Trigger] of its own");
+
                 r = key->set(d, value, reterr_what);
                 if (r < 0)
                         return r;

@@ -56,6 +56,11 @@ Test(text, typing_errors_find_the_word_that_was_meant) {
         cr_expect_null(word_nearest("Silence", known));
         cr_expect_null(word_nearest("", known));
         cr_expect_null(word_nearest("xyz", known));
+        cr_expect_null(word_nearest("ngnix.service", (const char *const[]){ "dbus.service", NULL }));
+        cr_expect_str_eq(
+                        word_nearest("ngnix.service",
+                                     (const char *const[]){ "dbus.service", "nginx.service", NULL }),
+                        "nginx.service");
 
         char longest[200];
         memset(longest, 'C', sizeof(longest) - 1);

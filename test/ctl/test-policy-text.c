@@ -48,6 +48,8 @@ Test(policy_text, all_options_become_lines_in_a_fixed_order) {
                         "\n"
                         "[Trigger]\n"
                         "When=process-cpu >= 80% for 5 of 10s\n"
+                        "\n"
+                        "[Trigger]\n"
                         "When=system-load >= 8 for 30s\n");
 }
 

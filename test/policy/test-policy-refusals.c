@@ -190,6 +190,9 @@ Test(policy_refusals, bad_triggers_are_refused_at_the_line_to_blame) {
                 { UNIT "[Trigger]\nWhen=process-cpu >= 1\nCount=2\n",
                   "web.policy:5: Count=2: either When= or Metric=, Threshold=, Period= and Count=, not both in one "
                   "section" },
+                { UNIT "[Trigger]\nWhen=process-cpu >= 1\nWhen=system-load >= 2\n",
+                  "web.policy:5: When=system-load >= 2: a second When= in one section, each needs a [Trigger] of its "
+                  "own" },
                 { UNIT "[Trigger]\nWhen=proces-cpu >= 80%\n",
                   "web.policy:4: When=proces-cpu >= 80%: proces-cpu: unknown metric, did you mean process-cpu?" },
                 { UNIT "[Trigger]\nWhen=process-cpu >= 80% for 11 of 10s\n",
