@@ -55,6 +55,9 @@ int check_run(const char *root) {
                 return EXIT_FAILURE;
         }
 
-        fprintf(stderr, "cprofd: check is successful: %u policies\n", policy_store_n_loaded(store));
+        fprintf(stderr,
+                "cprofd: check is successful: %u %s\n",
+                policy_store_n_loaded(store),
+                policy_store_n_loaded(store) == 1 ? "policy" : "policies");
         return EXIT_SUCCESS;
 }
