@@ -31,6 +31,13 @@ static size_t edit_distance(const char *a, const char *b) {
         return row[lb];
 }
 
+/* Without a suffix such as ".service", which is the same in all and says nothing of nearness. */
+static size_t stem_length(const char *word) {
+        const char *dot = strrchr(word, '.');
+
+        return dot ? (size_t) (dot - word) : strlen(word);
+}
+
 const char *word_nearest(const char *word, const char *const *known) {
         const char *best = NULL;
         size_t best_distance = (size_t) -1;
@@ -48,7 +55,7 @@ const char *word_nearest(const char *word, const char *const *known) {
                         continue;
 
                 d = edit_distance(word, *known);
-                if (d < best_distance && d <= strlen(*known) / 4 + 1 && d < strlen(*known)) {
+                if (d < best_distance && d <= stem_length(*known) / 3 + 1 && d < strlen(*known)) {
                         best = *known;
                         best_distance = d;
                 }

@@ -56,6 +56,9 @@ Test(text, typing_errors_find_the_word_that_was_meant) {
         cr_expect_null(word_nearest("Silence", known));
         cr_expect_null(word_nearest("", known));
         cr_expect_null(word_nearest("xyz", known));
+        cr_expect_str_eq(
+                        word_nearest("OnCpuHertz", (const char *const[]){ "Delegate", "OnCpuHz", NULL }),
+                        "OnCpuHz");
         cr_expect_null(word_nearest("ngnix.service", (const char *const[]){ "dbus.service", NULL }));
         cr_expect_str_eq(
                         word_nearest("ngnix.service",
