@@ -105,7 +105,12 @@ int oncpu(struct bpf_perf_event_data *ctx) {
         b->head.at_ns = bpf_ktime_get_ns();
         b->head.pid = pid;
         b->head.tid = current_tid();
-        b->head.user_flags = 0;
+        b->head.hash = 0;
+        b->head.n_python = 0;
+        b->head.type = CPROF_RECORD_SAMPLE;
+        b->head.flags = CPROF_SAMPLE_TASK;
+        b->head.python_end = CPROF_PYTHON_NONE;
+        b->head.reserved = 0;
         b->head.cpu = bpf_get_smp_processor_id();
         (void) bpf_get_current_comm(b->head.comm, sizeof(b->head.comm));
 
@@ -117,8 +122,8 @@ int oncpu(struct bpf_perf_event_data *ctx) {
                 return 0; /* cannot be; for the verifier */
 
         b->head.n_kernel = n_kernel;
-        b->head.n_user = user_stack(ctx, b->frames + n_kernel, &b->head.user_flags);
-        if (b->head.user_flags & CPROF_USER_ERROR)
+        b->head.n_user = user_stack(ctx, b->frames + n_kernel, &b->head.end);
+        if (b->head.end == CPROF_END_NONE)
                 count(CPROF_COUNTER_NO_USER_STACK);
 
         size = sizeof(b->head) + ((__u64) n_kernel + b->head.n_user) * sizeof(__u64);

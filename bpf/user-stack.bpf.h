@@ -7,18 +7,17 @@
 
 #include "cprof-abi.h"
 
-/* Writes at most CPROF_STACK_MAX frames, innermost first, to @frames. Returns their number; @flags gets
- * CPROF_USER_*. */
-static __always_inline __u32 user_stack(void *ctx, __u64 *frames, __u16 *flags) {
+/* Writes at most CPROF_STACK_MAX frames, innermost first, to @frames. Returns their number; @end gets
+ * enum cprof_unwind_end. */
+static __always_inline __u32 user_stack(void *ctx, __u64 *frames, __u8 *end) {
         long bytes = bpf_get_stack(ctx, frames, CPROF_STACK_MAX * sizeof(__u64), BPF_F_USER_STACK);
 
         if (bytes <= 0) {
-                *flags |= CPROF_USER_ERROR;
+                *end = CPROF_END_NONE;
                 return 0;
         }
 
-        if (bytes >= CPROF_STACK_MAX * (long) sizeof(__u64))
-                *flags |= CPROF_USER_TRUNCATED;
+        *end = bytes >= CPROF_STACK_MAX * (long) sizeof(__u64) ? CPROF_END_TRUNCATED : CPROF_END_HELPER;
 
         return bytes / sizeof(__u64);
 }

@@ -19,12 +19,12 @@ void daemon_arm_sampler(Daemon *d) {
 
         if (!watch_set_wants_kind(d->watches, PROFILE_KIND_ON_CPU)) {
                 if (task_manager_n_running(d->tasks) == 0)
-                        probe_oncpu_disarm(d->probe);
+                        probe_disarm(d->probe, PROBE_USE_ON_CPU);
                 return;
         }
 
         /* what is missing is said per rule, by GetWindows and the status */
-        r = probe_oncpu_arm(d->probe);
+        r = probe_arm(d->probe, PROBE_USE_ON_CPU);
         if (r < 0)
                 log_debug_errno(r, "Failed to arm the on-CPU sampler: %m");
 }

@@ -81,11 +81,13 @@ static int bpf_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
         return probe_tasks_pass(b->tasks, fn, userdata);
 }
 
-static int bpf_oncpu_arm(void *self) {
+static int bpf_arm(void *self, ProbeUse use) {
         ProbeBpf *b = self;
         const char *step = NULL;
         int r;
 
+        if (use != PROBE_USE_ON_CPU)
+                return -EOPNOTSUPP;
         if (b->oncpu)
                 return 0;
 
@@ -94,7 +96,7 @@ static int bpf_oncpu_arm(void *self) {
         return r;
 }
 
-static void bpf_oncpu_disarm(void *self) {
+static void bpf_disarm(void *self, ProbeUse use) {
         ProbeBpf *b = self;
         ProbeCounters c = {};
 
@@ -106,25 +108,25 @@ static void bpf_oncpu_disarm(void *self) {
         b->oncpu = probe_oncpu_free(b->oncpu);
 }
 
-static int bpf_oncpu_watch(void *self, pid_t pid) {
+static int bpf_watch(void *self, pid_t pid, ProbeUse use) {
         ProbeBpf *b = self;
         int r;
 
-        r = bpf_oncpu_arm(b);
+        r = bpf_arm(b, use);
         if (r < 0)
                 return r;
 
         return probe_oncpu_add(b->oncpu, pid);
 }
 
-static void bpf_oncpu_unwatch(void *self, pid_t pid) {
+static void bpf_unwatch(void *self, pid_t pid, ProbeUse use) {
         ProbeBpf *b = self;
 
         if (b->oncpu)
                 probe_oncpu_remove(b->oncpu, pid);
 }
 
-static int bpf_oncpu_drain(void *self, ProbeSampleFn fn, void *userdata) {
+static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
         ProbeBpf *b = self;
 
         return b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
@@ -145,11 +147,11 @@ static const ProbeOps bpf_ops = {
         .free = bpf_free,
         .feature = bpf_feature,
         .tasks_read = bpf_tasks_read,
-        .oncpu_arm = bpf_oncpu_arm,
-        .oncpu_disarm = bpf_oncpu_disarm,
-        .oncpu_watch = bpf_oncpu_watch,
-        .oncpu_unwatch = bpf_oncpu_unwatch,
-        .oncpu_drain = bpf_oncpu_drain,
+        .arm = bpf_arm,
+        .disarm = bpf_disarm,
+        .watch = bpf_watch,
+        .unwatch = bpf_unwatch,
+        .drain = bpf_drain,
         .counters = bpf_counters,
 };
 
@@ -176,11 +178,14 @@ static void ask_features(ProbeBpf *b) {
                 return;
         }
 
+        for (ProbeFeature f = PROBE_FEATURE_UNWIND; f < _PROBE_FEATURE_MAX; f++)
+                set_feature(b, f, -EOPNOTSUPP, "looking for it");
+
         r = probe_tasks_new(&b->ns, &b->tasks);
         set_feature(b, PROBE_FEATURE_TASK_ITERATOR, r, "loading the task iterator");
 
-        if (bpf_oncpu_arm(b) >= 0)
-                bpf_oncpu_disarm(b);
+        if (bpf_arm(b, PROBE_USE_ON_CPU) >= 0)
+                bpf_disarm(b, PROBE_USE_ON_CPU);
 }
 
 int probe_new(const ProbeConfig *config, Probe **ret_probe) {

@@ -5,6 +5,7 @@
 
 #include "basic/cleanup.h"
 #include "basic/time-util.h"
+#include "probe/unwind-rows.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -13,28 +14,91 @@
 typedef enum ProbeFeature {
         PROBE_FEATURE_TASK_ITERATOR, /* one pass for all processes */
         PROBE_FEATURE_ON_CPU,        /* sampled stacks */
+        PROBE_FEATURE_UNWIND,        /* unwind tables in the kernel; without it frame pointers only */
+        PROBE_FEATURE_OFF_CPU,       /* stacks of blocked threads */
+        PROBE_FEATURE_THREAD_DUMP,   /* user stacks of threads that are blocked already */
+        PROBE_FEATURE_EVENTS,        /* new mappings, exec, fork and exit as they happen */
+        PROBE_FEATURE_PYTHON,        /* frames of CPython */
         _PROBE_FEATURE_MAX,
         _PROBE_FEATURE_INVALID = -EINVAL,
 } ProbeFeature;
 
 const char *probe_feature_to_string(ProbeFeature f);
 
+/* What a process is watched for. */
+typedef enum ProbeUse {
+        PROBE_USE_ON_CPU,
+        PROBE_USE_RECORDER,
+        PROBE_USE_OFF_CPU,
+        _PROBE_USE_MAX,
+} ProbeUse;
+
 typedef void (*ProbeTaskFn)(const struct cprof_task *task, void *userdata);
 typedef void (*ProbeSampleFn)(const struct cprof_sample *sample, void *userdata);
+typedef void (*ProbeOffcpuFn)(
+                const struct cprof_offcpu_key *key, const struct cprof_offcpu_value *value, void *userdata);
+
+/* Something that changed the mappings of a process, any process of the host. */
+typedef enum ProbeEventType {
+        PROBE_EVENT_MAP,  /* an executable mapping appeared */
+        PROBE_EVENT_EXEC, /* all mappings are others now */
+        PROBE_EVENT_FORK, /* @parent made @pid; both have the same mappings */
+        PROBE_EVENT_EXIT, /* of the last thread */
+} ProbeEventType;
+
+typedef struct ProbeEvent {
+        ProbeEventType type;
+        pid_t pid, parent; /* thread groups, in our PID namespace */
+        usec_t at_usec;    /* CLOCK_MONOTONIC */
+
+        /* PROBE_EVENT_MAP */
+        uint64_t start, length, offset;
+        uint32_t dev_major, dev_minor;
+        uint64_t inode;
+        const char *path; /* as the kernel says it; of the event only */
+} ProbeEvent;
+typedef void (*ProbeEventFn)(const ProbeEvent *event, void *userdata);
+
+/* Where a table of unwind rows applies in a process. */
+typedef struct ProbeMapping {
+        uint64_t start, end;
+        uint64_t base;  /* address of pc 0 of the table in the process */
+        uint32_t table; /* of unwind_add(), UNWIND_TABLE_NONE: frame pointers */
+        uint32_t rule;  /* enum cprof_unwind_rule for code without a table */
+        int32_t cfa;    /* of that rule */
+} ProbeMapping;
+
+#define PROBE_PYTHON_VERSIONS_MAX 16U /* sets of struct cprof_python_offsets at once */
 
 /* Counters since the probe was made; what is lost is lost by name. */
 typedef struct ProbeCounters {
         uint64_t n_samples;       /* of watched processes */
-        uint64_t n_ring_full;     /* samples dropped: ring buffer full */
+        uint64_t n_ring_full;     /* records dropped: ring buffer full */
         uint64_t n_no_user_stack; /* samples without a user stack although in a process */
-        uint64_t bpf_run_ns; /* run time of the sampling program; 0 where the kernel keeps no statistics */
+        uint64_t n_events_lost;   /* of PROBE_EVENT_* */
+
+        uint64_t n_offcpu_rate_limited; /* blocked intervals counted without a stack */
+        uint64_t n_offcpu_table_full;   /* blocked intervals not counted, and their time */
+        uint64_t offcpu_table_full_nsec;
+        uint64_t n_run_queue; /* involuntary switches of processes watched for off-CPU, and their wait */
+        uint64_t run_queue_nsec;
+
+        /* Run time and runs of our programs; 0 unless statistics are on. */
+        uint64_t bpf_run_ns;
         uint64_t bpf_run_count;
+        uint64_t offcpu_run_ns; /* of the off-CPU programs alone; part of bpf_run_ns */
+        uint64_t offcpu_run_count;
+
+        uint64_t unwind_rows, unwind_rows_max; /* in use and possible */
+        uint64_t n_tables_refused;             /* tables and mappings that found no place */
 } ProbeCounters;
 
 /* The kernel side of cprofd behind one table, so that tests can put a fake there. Not thread-safe. Each
- * function gets
- * @self. Samplers: arm loads and links with events disabled; the first watch enables the events, the last
- * unwatch disables them. Watching twice needs unwatching twice. */
+ * function gets @self. Functions of a feature that is missing return its error.
+ *
+ * Samplers: arm loads and links, idle; the first watch of that use starts the work in the kernel, the last
+ * unwatch ends it. Watching twice needs unwatching twice. PROBE_USE_ON_CPU and PROBE_USE_RECORDER share one
+ * program. */
 typedef struct ProbeOps {
         void (*free)(void *self);
 
@@ -45,13 +109,49 @@ typedef struct ProbeOps {
         /* One pass over all user tasks visible in our PID namespace. */
         int (*tasks_read)(void *self, ProbeTaskFn fn, void *userdata);
 
-        int (*oncpu_arm)(void *self);
-        void (*oncpu_disarm)(void *self);          /* only while nothing is watched */
-        int (*oncpu_watch)(void *self, pid_t pid); /* -ENOSPC: table full; -ESRCH never: not checked */
-        void (*oncpu_unwatch)(void *self, pid_t pid);
-        /* Hands over all samples that are there, oldest first per CPU. Returns the number. */
-        int (*oncpu_drain)(void *self, ProbeSampleFn fn, void *userdata);
+        int (*arm)(void *self, ProbeUse use);
+        void (*disarm)(void *self, ProbeUse use); /* only while nothing is watched for it */
+        int (*watch)(void *self,
+                     pid_t pid,
+                     ProbeUse use); /* -ENOSPC: table full; -ESRCH never: not checked */
+        void (*unwatch)(void *self, pid_t pid, ProbeUse use);
+        /* Hands over all samples that are there, oldest first per CPU: CPROF_RECORD_SAMPLE and
+         * CPROF_RECORD_BLOCKED_STACK. Returns the number. */
+        int (*drain)(void *self, ProbeSampleFn fn, void *userdata);
+        /* One sample in @every of the rate of tasks from now on (1 = each); the recorder is not concerned.
+         */
+        int (*oncpu_thin)(void *self, unsigned every);
 
+        /* Off-CPU totals since the process was first watched, of threads that blocked at least once. begin:
+         * counts threads that are blocked already from now on, with their stacks where the kernel can;
+         * end: books the time of those that are blocked still, up to now. Call them after the first watch
+         * and before the last unwatch of a process. */
+        int (*offcpu_begin)(void *self, pid_t pid);
+        int (*offcpu_end)(void *self, pid_t pid);
+        int (*offcpu_read)(void *self, pid_t pid, ProbeOffcpuFn fn, void *userdata);
+        void (*offcpu_forget)(void *self, pid_t pid); /* drops its totals */
+        /* Threads whose last wait was shorter than this block without a stack; 0 = each takes one. */
+        int (*offcpu_threshold)(void *self, uint64_t nsec);
+
+        /* A table of rows for any number of mappings; copied. -ENOSPC: the pool is full. */
+        int (*unwind_add)(void *self, const UnwindRows *rows, uint32_t *ret_table);
+        /* When no mapping uses it any more; the place is reused after the programs that may read it ended.
+         */
+        void (*unwind_remove)(void *self, uint32_t table);
+        /* The mappings of a process, ascending, in place of those it had; they stay until unwind_unmap(),
+         * watched or not. -ENOSPC: keeps the old ones. */
+        int (*unwind_map)(void *self, pid_t pid, const ProbeMapping *mappings, size_t n);
+        void (*unwind_unmap)(void *self, pid_t pid);
+        /* The process runs CPython with these offsets, its _PyRuntime at @runtime; NULL: it does not. */
+        int (*python_set)(
+                        void *self, pid_t pid, const struct cprof_python_offsets *offsets, uint64_t runtime);
+
+        /* From the first call on: what happened since the last one. -EOVERFLOW after the others: events were
+         * lost, look at all processes again. */
+        int (*events_read)(void *self, ProbeEventFn fn, void *userdata);
+
+        /* The kernel counts the run time of programs (a little cost for each run) while on. */
+        int (*statistics)(void *self, bool on);
         void (*counters)(void *self, ProbeCounters *ret);
 } ProbeOps;
 
@@ -64,10 +164,17 @@ typedef struct Probe {
 #define PROBE_ONCPU_HZ_MAX 1000U   /* shorter periods can stall a virtual machine */
 #define PROBE_WATCHED_MAX 4096U    /* processes sampled at once */
 
+#define PROBE_UNWIND_BYTES_DEFAULT (16U * 1024 * 1024)
+#define PROBE_MAPPINGS_MAX 65536U         /* of all processes */
+#define PROBE_OFFCPU_STACKS_PER_SEC 1000U /* per CPU */
+
 typedef struct ProbeConfig {
-        unsigned oncpu_hz;    /* 0 = default */
-        unsigned watched_max; /* ditto */
-        size_t ring_bytes;    /* a power of two and of pages; 0 = by the number of CPUs */
+        unsigned oncpu_hz;              /* 0 = default */
+        unsigned recorder_every;        /* one sample in so many of oncpu_hz; 0 = no recorder */
+        unsigned watched_max;           /* 0 = default */
+        size_t unwind_bytes;            /* for tables; 0 = default */
+        unsigned offcpu_stacks_per_sec; /* per CPU; 0 = default */
+        size_t ring_bytes;              /* a power of two and of pages; 0 = by the number of CPUs */
 } ProbeConfig;
 
 /* The probe of this build: BPF, or one without any feature for -Dbpf=disabled. Never fails for a missing
@@ -78,9 +185,22 @@ DEFINE_CLEANUP(Probe *, probe_free)
 
 int probe_feature(Probe *p, ProbeFeature feature, const char **ret_reason);
 int probe_tasks_read(Probe *p, ProbeTaskFn fn, void *userdata);
-int probe_oncpu_arm(Probe *p);
-void probe_oncpu_disarm(Probe *p);
-int probe_oncpu_watch(Probe *p, pid_t pid);
-void probe_oncpu_unwatch(Probe *p, pid_t pid);
-int probe_oncpu_drain(Probe *p, ProbeSampleFn fn, void *userdata);
+int probe_arm(Probe *p, ProbeUse use);
+void probe_disarm(Probe *p, ProbeUse use);
+int probe_watch(Probe *p, pid_t pid, ProbeUse use);
+void probe_unwatch(Probe *p, pid_t pid, ProbeUse use);
+int probe_drain(Probe *p, ProbeSampleFn fn, void *userdata);
+int probe_oncpu_thin(Probe *p, unsigned every);
+int probe_offcpu_begin(Probe *p, pid_t pid);
+int probe_offcpu_end(Probe *p, pid_t pid);
+int probe_offcpu_read(Probe *p, pid_t pid, ProbeOffcpuFn fn, void *userdata);
+void probe_offcpu_forget(Probe *p, pid_t pid);
+int probe_offcpu_threshold(Probe *p, uint64_t nsec);
+int probe_unwind_add(Probe *p, const UnwindRows *rows, uint32_t *ret_table);
+void probe_unwind_remove(Probe *p, uint32_t table);
+int probe_unwind_map(Probe *p, pid_t pid, const ProbeMapping *mappings, size_t n);
+void probe_unwind_unmap(Probe *p, pid_t pid);
+int probe_python_set(Probe *p, pid_t pid, const struct cprof_python_offsets *offsets, uint64_t runtime);
+int probe_events_read(Probe *p, ProbeEventFn fn, void *userdata);
+int probe_statistics(Probe *p, bool on);
 void probe_counters(Probe *p, ProbeCounters *ret);

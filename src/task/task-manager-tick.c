@@ -18,7 +18,7 @@ void task_manager_drain(TaskManager *m, usec_t now_usec) {
         if (!m->running)
                 return;
 
-        (void) probe_oncpu_drain(m->probe, on_sample, m);
+        (void) probe_drain(m->probe, on_sample, m);
 }
 
 /* The entry of exactly this process. */

@@ -233,7 +233,7 @@ static int probe_make_ready(TaskManager *m, char *reterr_reason, size_t size) {
                 return r;
         }
 
-        r = probe_oncpu_arm(m->probe);
+        r = probe_arm(m->probe, PROBE_USE_ON_CPU);
         if (r < 0)
                 (void) snprintf(reterr_reason, size, "the sampler could not be loaded: %s", strerror(-r));
 

@@ -61,7 +61,7 @@ int oncpu_task_add(OncpuTask *o, ProcessKey key, SampledProcess **ret_process) {
                 return r;
 
         p = calloc(1, sizeof(*p));
-        r = p ? probe_oncpu_watch(o->probe, key.pid) : -ENOMEM;
+        r = p ? probe_watch(o->probe, key.pid, PROBE_USE_ON_CPU) : -ENOMEM;
         if (r < 0) {
                 free(p);
                 process_cache_put(o->cache, e);
@@ -87,7 +87,7 @@ void oncpu_task_remove(OncpuTask *o, SampledProcess *p) {
 
         assert(p->owner == o);
 
-        probe_oncpu_unwatch(o->probe, e->key.pid);
+        probe_unwatch(o->probe, e->key.pid, PROBE_USE_ON_CPU);
 
         DL_DELETE2(head, p, entry_prev, entry_next);
         e->users = head;

@@ -136,11 +136,11 @@ static void on_sample(const struct cprof_sample *s, void *userdata) {
 static Samples sample(Probe *p, pid_t pid, usec_t usec) {
         Samples s = { .pid = pid };
 
-        cr_assert_eq(probe_oncpu_arm(p), 0);
-        cr_assert_eq(probe_oncpu_watch(p, pid), 0);
+        cr_assert_eq(probe_arm(p, PROBE_USE_ON_CPU), 0);
+        cr_assert_eq(probe_watch(p, pid, PROBE_USE_ON_CPU), 0);
         sleep_usec(usec);
-        probe_oncpu_unwatch(p, pid);
-        cr_assert_geq(probe_oncpu_drain(p, on_sample, &s), 0);
+        probe_unwatch(p, pid, PROBE_USE_ON_CPU);
+        cr_assert_geq(probe_drain(p, on_sample, &s), 0);
         return s;
 }
 
@@ -183,7 +183,7 @@ Test(probe, disarmed_events_cost_nothing_and_deliver_nothing) {
         (void) sample(p, pid, 100 * USEC_PER_MSEC);
         s = (Samples){ .pid = pid };
         sleep_usec(300 * USEC_PER_MSEC);
-        cr_expect_eq(probe_oncpu_drain(p, on_sample, &s), 0);
+        cr_expect_eq(probe_drain(p, on_sample, &s), 0);
         spawn_kill(pid);
 }
 
@@ -218,16 +218,16 @@ static int run_nested(void) {
 
         if (mount("proc", "/proc", "proc", 0, NULL) < 0)
                 return 2;
-        if (probe_new(&(ProbeConfig){}, &p) < 0 || probe_oncpu_arm(p) < 0)
+        if (probe_new(&(ProbeConfig){}, &p) < 0 || probe_arm(p, PROBE_USE_ON_CPU) < 0)
                 return 3;
 
         pid = spawn_busy(1);
         s = (Samples){ .pid = pid };
-        if (probe_oncpu_watch(p, pid) < 0)
+        if (probe_watch(p, pid, PROBE_USE_ON_CPU) < 0)
                 return 4;
 
         sleep_usec(500 * USEC_PER_MSEC);
-        (void) probe_oncpu_drain(p, on_sample, &s);
+        (void) probe_drain(p, on_sample, &s);
 
         Seen seen = { .pid = pid };
         if (probe_tasks_read(p, on_task, &seen) < 0 || seen.n_tasks != 1)
@@ -272,12 +272,12 @@ Test(probe, a_full_ring_is_counted) {
 Test(probe, a_full_table_is_refused) {
         _cleanup_(probe_freep) Probe *p = new_probe(&(ProbeConfig){ .watched_max = 2 });
 
-        cr_expect_eq(probe_oncpu_watch(p, 1), 0);
-        cr_expect_eq(probe_oncpu_watch(p, 2), 0);
-        cr_expect_eq(probe_oncpu_watch(p, 2), 0, "twice is one");
-        cr_expect_eq(probe_oncpu_watch(p, 3), -ENOSPC);
-        probe_oncpu_unwatch(p, 1);
-        cr_expect_eq(probe_oncpu_watch(p, 3), 0);
+        cr_expect_eq(probe_watch(p, 1, PROBE_USE_ON_CPU), 0);
+        cr_expect_eq(probe_watch(p, 2, PROBE_USE_ON_CPU), 0);
+        cr_expect_eq(probe_watch(p, 2, PROBE_USE_ON_CPU), 0, "twice is one");
+        cr_expect_eq(probe_watch(p, 3, PROBE_USE_ON_CPU), -ENOSPC);
+        probe_unwatch(p, 1, PROBE_USE_ON_CPU);
+        cr_expect_eq(probe_watch(p, 3, PROBE_USE_ON_CPU), 0);
 }
 
 Test(probe, counters_survive_disarming) {
@@ -286,7 +286,7 @@ Test(probe, counters_survive_disarming) {
         Samples s = sample(p, pid, 300 * USEC_PER_MSEC);
         ProbeCounters c;
 
-        probe_oncpu_disarm(p);
+        probe_disarm(p, PROBE_USE_ON_CPU);
         probe_counters(p, &c);
         cr_expect_eq(c.n_samples, s.n);
         spawn_kill(pid);

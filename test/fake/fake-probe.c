@@ -25,7 +25,7 @@ static int fake_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
         return 0;
 }
 
-static int fake_oncpu_arm(void *self) {
+static int fake_arm(void *self, ProbeUse use) {
         FakeProbe *f = self;
 
         if (f->fail[PROBE_FEATURE_ON_CPU] < 0)
@@ -35,13 +35,13 @@ static int fake_oncpu_arm(void *self) {
         return 0;
 }
 
-static void fake_oncpu_disarm(void *self) {
+static void fake_disarm(void *self, ProbeUse use) {
         FakeProbe *f = self;
 
         f->armed = false;
 }
 
-static int fake_oncpu_watch(void *self, pid_t pid) {
+static int fake_watch(void *self, pid_t pid, ProbeUse use) {
         FakeProbe *f = self;
 
         if (f->watch_error < 0)
@@ -53,7 +53,7 @@ static int fake_oncpu_watch(void *self, pid_t pid) {
         return 0;
 }
 
-static void fake_oncpu_unwatch(void *self, pid_t pid) {
+static void fake_unwatch(void *self, pid_t pid, ProbeUse use) {
         FakeProbe *f = self;
 
         for (size_t i = 0; i < f->n_watched; i++)
@@ -65,7 +65,7 @@ static void fake_oncpu_unwatch(void *self, pid_t pid) {
         assert(!"unwatch of a process that is not watched");
 }
 
-static int fake_oncpu_drain(void *self, ProbeSampleFn fn, void *userdata) {
+static int fake_drain(void *self, ProbeSampleFn fn, void *userdata) {
         FakeProbe *f = self;
         size_t n = f->n_samples;
 
@@ -88,11 +88,11 @@ static const ProbeOps fake_ops = {
         .free = fake_free,
         .feature = fake_feature,
         .tasks_read = fake_tasks_read,
-        .oncpu_arm = fake_oncpu_arm,
-        .oncpu_disarm = fake_oncpu_disarm,
-        .oncpu_watch = fake_oncpu_watch,
-        .oncpu_unwatch = fake_oncpu_unwatch,
-        .oncpu_drain = fake_oncpu_drain,
+        .arm = fake_arm,
+        .disarm = fake_disarm,
+        .watch = fake_watch,
+        .unwatch = fake_unwatch,
+        .drain = fake_drain,
         .counters = fake_counters,
 };
 
@@ -131,6 +131,8 @@ int fake_probe_push_sample(
         strncpy(s->comm, comm, sizeof(s->comm) - 1);
         s->n_kernel = (uint16_t) n_kernel;
         s->n_user = (uint16_t) n_user;
+        s->end = n_user > 0 ? CPROF_END_ROOT : CPROF_END_NONE;
+        s->flags = CPROF_SAMPLE_TASK;
         memcpy(s->frames, frames, (n_kernel + n_user) * sizeof(uint64_t));
 
         fake->samples[fake->n_samples++] = s;

@@ -14,7 +14,7 @@ typedef struct FakeProbe {
         size_t n_samples;
 
         int fail[_PROBE_FEATURE_MAX];
-        int watch_error; /* returned by oncpu_watch when negative */
+        int watch_error; /* returned by watch when negative */
         bool armed;
         pid_t watched[64];
         size_t n_watched;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "basic/time-util.h"
+#include "probe/unwind-rows.h"
+#include "symbol/elf-image.h"
+
+/* Unwind rows from .eh_frame: a bounded interpreter of DWARF call frame information (DWARF 5, section 6.4;
+ * System V ABI AMD64 supplement, section 3.7; LSB core, "Exception Frames"). x86-64. */
+
+#define EH_FRAME_ROWS_MAX (4U * 1000U * 1000U)    /* of one file; beyond it code has no row */
+#define EH_FRAME_BYTES_MAX (256U * 1024U * 1024U) /* of one .eh_frame; a larger one is not read */
+
+typedef struct EhFrameStats {
+        uint64_t n_fdes;
+        uint64_t n_bad_entries;     /* malformed CIEs and FDEs, skipped */
+        uint64_t n_over_cap;        /* rows beyond EH_FRAME_ROWS_MAX or 4 GiB from the base */
+        uint64_t unsupported_bytes; /* of code whose rule no row can hold */
+        uint64_t covered_bytes;
+} EhFrameStats;
+
+/* Makes the rows in slices. @image is borrowed until eh_frame_build_free(). -ENODATA: no .eh_frame (nor
+ * PT_GNU_EH_FRAME to find it by), -EFBIG, -EBADMSG, -ENOMEM. */
+typedef struct EhFrameBuild EhFrameBuild;
+int eh_frame_build_new(const ElfImage *image, EhFrameBuild **ret_build);
+EhFrameBuild *eh_frame_build_free(EhFrameBuild *b);
+DEFINE_CLEANUP(EhFrameBuild *, eh_frame_build_free)
+
+/* Works for about @budget_usec of CLOCK_MONOTONIC (USEC_INFINITY: to the end). Returns 1 while there is more
+ * to do, 0 when done, -ENOMEM. */
+int eh_frame_build_step(EhFrameBuild *b, usec_t budget_usec);
+
+/* After 0: hands the rows over; the caller frees ret_rows->rows. @ret_stats may be NULL. */
+void eh_frame_build_take(EhFrameBuild *b, UnwindRows *ret_rows, EhFrameStats *ret_stats);
