@@ -7,7 +7,7 @@
 #include "trigger/trigger.h"
 
 /* Runs tasks: starts and ends them, drains the probe, turns samples into profiles. One task per (target,
- * kind). */
+ * kind), where a task may have several kinds. */
 typedef struct TaskManager TaskManager;
 
 #define TASKS_RUNNING_MAX_DEFAULT 16U
@@ -40,7 +40,7 @@ TaskManager *task_manager_free(TaskManager *m);
 DEFINE_CLEANUP(TaskManager *, task_manager_free)
 
 typedef struct TaskRequest {
-        ProfileKind kind;
+        ProfileKinds kinds;
         Subject subject;
         usec_t duration_usec, silence_usec;
         TaskCause *causes; /* taken over on success and on failure */
@@ -48,10 +48,11 @@ typedef struct TaskRequest {
         TaskInstant slot_end, decided;
 } TaskRequest;
 
-/* Starts at once. 0: *ret_task runs (borrowed). -EEXIST: one of that kind runs for the target. -EBUSY:
- * running_max. -ENOMEM: nothing happened, or as any other error: a task with state failed and the reason was
- * handed to events->ended; *ret_task is NULL. Samples older than @now_usec are not the task's: pass the
- * present, not the time a tick was due. */
+/* Starts at once. 0: *ret_task runs (borrowed). -EEXIST: all kinds run for the target (those that do
+ * and those that this kernel can't record are left out otherwise, see Task.left_out). -EBUSY: running_max.
+ * -ENOMEM: nothing happened, or as any other error: a task with state failed and the reason was handed to
+ * events->ended; *ret_task is NULL. Samples older than @now_usec are not the task's: pass the present, not
+ * the time a tick was due. */
 int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Task **ret_task);
 
 /* -ESRCH for no such running task. */
