@@ -171,6 +171,8 @@ int daemon_init_tasks(Daemon *d) {
         const TaskManagerConfig config = {
                 .running_max = d->config.tasks_max,
                 .oncpu_hz = d->config.oncpu_hz,
+                .recorder_every = config_recorder_every(&d->config),
+                .recorder_usec = d->config.recorder_sec * USEC_PER_SEC,
         };
         const TaskEvents events = { .started = on_task_started, .ended = on_task_ended, .userdata = d };
         const TriggerOps ops = {

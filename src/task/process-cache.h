@@ -23,6 +23,7 @@ typedef struct ProcessEntry {
         unsigned n_users; /* tasks that sample it */
         void *users;      /* their list, kept by the user */
         bool wanted;      /* held because a policy watches it */
+        bool recorded;    /* sampled for the flight recorder; only while wanted */
         bool stale;       /* ran exec: read again before the next use */
 
         usec_t refreshed_usec, pause_usec;
@@ -74,3 +75,4 @@ int process_cache_resolve(
                 uint64_t *ret_offset);
 
 unsigned process_cache_size(const ProcessCache *c);
+ProcessEntry *process_cache_entries(const ProcessCache *c); /* iterate with HASH_ITER(hh, …) */

@@ -31,6 +31,11 @@ struct TaskManager {
         RunningTask *running;
         unsigned n_running;
 
+        Recorder *recorder; /* NULL: off */
+        int recorder_error; /* -errno: the sampler cannot be had for it */
+        unsigned n_recorded;
+        usec_t recorder_synced_usec;
+
         usec_t now_usec;  /* of the last call that told us */
         uint16_t id_next; /* last part of the next ID */
 };
@@ -44,3 +49,19 @@ int task_manager_update_members(TaskManager *m, RunningTask *rt, Unit *u);
 
 /* Samples one process for @rt; returns as oncpu_task_add(). */
 int task_manager_add_process(TaskManager *m, RunningTask *rt, ProcessKey key, SampledProcess **ret_process);
+
+/* task-recorder.c: the flight recorder; each does nothing where it is off. */
+int task_recorder_init(TaskManager *m);
+void task_recorder_done(TaskManager *m);
+void task_recorder_watch(TaskManager *m, const Process *p, ProcessEntry *e);
+void task_recorder_unwatch(TaskManager *m, ProcessEntry *e); /* before the entry may go */
+void task_recorder_tick(TaskManager *m, usec_t now_usec);
+bool task_recorder_wants_sample(
+                const TaskManager *m, const ProcessEntry *e, const struct cprof_sample *sample);
+void task_recorder_take_sample(
+                TaskManager *m,
+                const ProcessEntry *e,
+                const struct cprof_sample *sample,
+                const ResolvedStack *s);
+/* Gives @t, which has just started, what was before it. */
+void task_recorder_begin(TaskManager *m, Task *t);

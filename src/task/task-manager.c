@@ -43,6 +43,10 @@ int task_manager_new(
         if (r < 0)
                 return r;
 
+        r = task_recorder_init(m);
+        if (r < 0)
+                return r;
+
         *ret_manager = TAKE_PTR(m);
         return 0;
 }
@@ -59,6 +63,8 @@ TaskManager *task_manager_free(TaskManager *m) {
                                 "cprofd was stopped",
                                 clock_monotonic_usec());
 
+        if (m->cache)
+                task_recorder_done(m);
         process_cache_free(m->cache);
         free(m);
         return NULL;
@@ -293,6 +299,7 @@ static Task *adopt(TaskManager *m, RunningTask *rt, usec_t now_usec) {
         (void) task_set_state(t, TASK_STATE_RUNNING, NULL, instant_at(now_usec));
         DL_APPEND(m->running, rt);
         m->n_running++;
+        task_recorder_begin(m, t);
 
         if (m->events.started)
                 m->events.started(t, m->events.userdata);
@@ -335,6 +342,7 @@ int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Ta
                 return fail_to_start(m, TAKE_PTR(t), r, reason, now_usec);
 
         TAKE_PTR(t);
+        m->now_usec = now_usec;
         *ret_task = adopt(m, TAKE_PTR(rt), now_usec);
         return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "monitor/monitor.h"
 #include "target/process-maps.h"
+#include "task/recorder.h"
 #include "task/task.h"
 #include "trigger/trigger.h"
 
@@ -15,6 +16,8 @@ typedef struct TaskManager TaskManager;
 typedef struct TaskManagerConfig {
         unsigned running_max;
         unsigned oncpu_hz;
+        unsigned recorder_every; /* as ProbeConfig has it; 0 = no flight recorder */
+        usec_t recorder_usec;    /* how long it remembers; 0 = no flight recorder */
 } TaskManagerConfig;
 
 /* Told what happens; the daemon passes it on to symbol/, sinks and bus. Neither may start or end a task
@@ -57,7 +60,8 @@ int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Ta
 /* -ESRCH for no such running task. */
 int task_manager_stop(TaskManager *m, const char *id, const char *reason, usec_t now_usec);
 
-/* Reads the ring and aggregates: about four times a second while tasks run. */
+/* Reads the ring and aggregates: about four times a second while tasks run. task_manager_tick() does it as
+ * well, which is enough for the flight recorder alone. */
 void task_manager_drain(TaskManager *m, usec_t now_usec);
 
 /* Once per tick after the target set: ends tasks that reached their duration or lost their last process,
@@ -80,6 +84,16 @@ bool task_manager_has_pending_preparation(const TaskManager *m);
 
 /* Whether one of that kind runs for the subject or for a unit that it belongs to. */
 bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind);
+
+/* Whether the flight recorder is to have that process: a policy for it or for a unit it belongs to records
+ * on-CPU. Such a process is to be prepared; those that a new policy wants are found by task_manager_tick()
+ * within seconds. */
+bool task_manager_records(const TaskManager *m, const Process *p);
+/* What the recorder has of the last @seconds, of the unit and those below it; NULL: of all. As of the last
+ * drain. -EOPNOTSUPP: no recorder; or why it can't record. */
+int task_manager_recent(TaskManager *m, const char *unit, unsigned seconds, Profile **ret_profile);
+const Recorder *task_manager_recorder(const TaskManager *m); /* NULL: none */
+
 unsigned task_manager_n_running(const TaskManager *m);
 unsigned task_manager_n_processes(const TaskManager *m); /* whose mappings are held or soon will be */
 Task *task_manager_find(TaskManager *m, const char *id);

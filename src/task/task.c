@@ -60,6 +60,7 @@ Task *task_free(Task *t) {
                 return NULL;
 
         profile_free(t->profile);
+        profile_free(t->before);
         task_causes_free(t->causes, t->n_causes);
         free(t->reason);
         free(t->unit);

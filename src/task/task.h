@@ -77,6 +77,7 @@ typedef struct Task {
         char *hottest; /* filled by symbolizing: up to three functions "name 61%, …"; may be NULL */
 
         Profile *profile; /* NULL before the start and after it was written and released */
+        Profile *before;  /* flight recorder: what was before the trigger, NULL = nothing */
 } Task;
 
 Task *task_free(Task *t);

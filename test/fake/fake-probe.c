@@ -49,6 +49,7 @@ static int fake_watch(void *self, pid_t pid, ProbeUse use) {
         if (f->n_watched == ELEMENTSOF(f->watched))
                 return -ENOSPC;
 
+        f->watched_use[f->n_watched] = use;
         f->watched[f->n_watched++] = pid;
         return 0;
 }
@@ -57,8 +58,9 @@ static void fake_unwatch(void *self, pid_t pid, ProbeUse use) {
         FakeProbe *f = self;
 
         for (size_t i = 0; i < f->n_watched; i++)
-                if (f->watched[i] == pid) {
+                if (f->watched[i] == pid && f->watched_use[i] == use) {
                         f->watched[i] = f->watched[--f->n_watched];
+                        f->watched_use[i] = f->watched_use[f->n_watched];
                         return;
                 }
 
@@ -132,7 +134,7 @@ int fake_probe_push_sample(
         s->n_kernel = (uint16_t) n_kernel;
         s->n_user = (uint16_t) n_user;
         s->end = n_user > 0 ? CPROF_END_ROOT : CPROF_END_NONE;
-        s->flags = CPROF_SAMPLE_TASK;
+        s->flags = fake->sample_flags ?: CPROF_SAMPLE_TASK;
         memcpy(s->frames, frames, (n_kernel + n_user) * sizeof(uint64_t));
 
         fake->samples[fake->n_samples++] = s;
