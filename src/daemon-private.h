@@ -15,7 +15,9 @@
 /* A task that is over and waits to be named and written. */
 typedef struct Finishing {
         Task *task;
-        SymbolJob *job; /* NULL until its turn */
+        TaskPart part;                    /* which is being named; _TASK_PART_MAX: all are */
+        SymbolJob *job;                   /* NULL until its turn */
+        Symbols *symbols[_TASK_PART_MAX]; /* of the parts that are done */
         struct Finishing *next, *prev;
 } Finishing;
 
@@ -78,11 +80,14 @@ void daemon_on_cause(const Cause *cause, void *userdata); /* userdata: Daemon */
 int daemon_start_manual(
                 void *userdata,
                 Subject subject,
-                ProfileKind kind,
+                ProfileKinds kinds,
                 usec_t duration_usec,
                 char ret_id[static TASK_ID_MAX]);
 int daemon_resolve_id(void *userdata, const char *text, char ret_id[static TASK_ID_MAX]);
 Task *daemon_find_task(void *userdata, const char *id);
+
+/* daemon-finish.c */
+void daemon_finish_step(Daemon *d, usec_t budget_usec); /* of the first in d->finishing */
 
 /* daemon-bus.c */
 void daemon_connect_bus(Daemon *d, usec_t now_usec); /* tries again every few seconds; nothing needs it */

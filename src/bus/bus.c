@@ -171,10 +171,12 @@ void bus_emit_policy_changed(Bus *b, const char *name, bool had, bool has) {
 }
 
 void bus_emit_task_started(Bus *b, const Task *t) {
+        char kinds[PROFILE_KINDS_TEXT_MAX];
+
         emit(b,
              "TaskStarted",
              "sss",
-             (const char *const[]){ t->id, t->unit, profile_kind_to_string(t->kind) },
+             (const char *const[]){ t->id, t->unit, profile_kinds_to_string(t->kinds, kinds) },
              3);
 }
 

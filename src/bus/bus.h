@@ -28,7 +28,7 @@ typedef struct BusContext {
         int (*start_task)(
                         void *userdata,
                         Subject subject,
-                        ProfileKind kind,
+                        ProfileKinds kinds,
                         usec_t duration_usec,
                         char ret_id[static TASK_ID_MAX]);
         int (*resolve_id)(void *userdata, const char *text, char ret_id[static TASK_ID_MAX]);

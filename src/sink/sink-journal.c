@@ -104,13 +104,15 @@ static void add_object(JournalEntry *e, const Task *t) {
 }
 
 static void add_task(JournalEntry *e, const Task *t, const char *message_id, int priority) {
+        char kinds[PROFILE_KINDS_TEXT_MAX];
+
         journal_entry_addf(e, "MESSAGE_ID=%s", message_id);
         journal_entry_addf(e, "PRIORITY=%i", priority);
         journal_entry_addf(e, "CPROF_TASK_ID=%s", t->id);
         journal_entry_addf(e, "CPROF_UNIT=%s", t->unit ?: "");
         if (t->key.pid > 0)
                 journal_entry_addf(e, "CPROF_PROCESS=%s", t->process ?: "");
-        journal_entry_addf(e, "CPROF_PROFILE=%s", profile_kind_to_string(t->kind));
+        journal_entry_addf(e, "CPROF_PROFILE=%s", profile_kinds_to_string(t->kinds, kinds));
         journal_entry_addf(e, "CPROF_STATE=%s", task_state_to_string(t->state));
         add_causes(e, t);
         add_object(e, t);
@@ -118,7 +120,7 @@ static void add_task(JournalEntry *e, const Task *t, const char *message_id, int
 
 void journal_entry_for_start(JournalEntry *e, const Task *t) {
         _cleanup_(strbuf_done) StrBuf b = {};
-        char duration[TIMESPAN_TEXT_MAX];
+        char duration[TIMESPAN_TEXT_MAX], kinds[PROFILE_KINDS_TEXT_MAX];
 
         assert(e);
         assert(t);
@@ -129,7 +131,7 @@ void journal_entry_for_start(JournalEntry *e, const Task *t) {
         strbuf_addf(&b,
                     "%s recording %s for %s%s (task %s).",
                     t->n_causes > 0 ? ";" : ":",
-                    profile_kind_to_string(t->kind),
+                    profile_kinds_to_string(t->kinds, kinds),
                     timespan_format(t->duration_usec, duration),
                     t->n_causes > 0 ? "" : " on request",
                     t->id);
@@ -151,7 +153,9 @@ static const char *format_run_time(const Task *t, char buf[static TIMESPAN_TEXT_
 }
 
 static void add_failure_text(StrBuf *b, const Task *t) {
-        strbuf_addf(b, "Recording %s of ", profile_kind_to_string(t->kind));
+        char kinds[PROFILE_KINDS_TEXT_MAX];
+
+        strbuf_addf(b, "Recording %s of ", profile_kinds_to_string(t->kinds, kinds));
         add_target(b, t);
         strbuf_addf(b, " failed: %s.", t->reason ?: "unknown reason");
         if (t->n_samples > 0)
@@ -211,7 +215,7 @@ static int journal_task_started(void *self, const Task *t) {
         return journal_entry_send(&e);
 }
 
-static int journal_task_ended(void *self, const Task *t, const Profile *profile, const Symbols *symbols) {
+static int journal_task_ended(void *self, const Task *t, const TaskEvidence *evidence) {
         _cleanup_(journal_entry_done) JournalEntry e = {};
 
         journal_entry_for_end(&e, t);

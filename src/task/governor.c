@@ -21,8 +21,8 @@ static Split split(const GovernorInput *in) {
         for (size_t i = 0; i < in->n_tasks; i++) {
                 const GovernorTask *t = in->tasks + i;
 
-                s.n_oncpu += t->oncpu ? t->n_events : 0;
-                s.n_offcpu += t->offcpu ? t->n_events : 0;
+                s.n_oncpu += t->oncpu ? t->n_samples : 0;
+                s.n_offcpu += t->offcpu ? t->n_switches : 0;
                 s.n_oncpu_tasks += t->oncpu;
                 s.n_offcpu_tasks += t->offcpu;
         }
@@ -53,6 +53,7 @@ static double part(uint64_t n, uint64_t n_all, size_t n_tasks) {
 
 double governor_task_percent(const GovernorInput *in, size_t task) {
         const GovernorTask *t = in->tasks + task;
+        double nsec = 0;
         Split s;
 
         assert(in);
@@ -60,11 +61,11 @@ double governor_task_percent(const GovernorInput *in, size_t task) {
 
         s = split(in);
         if (t->oncpu)
-                return to_percent(in, s.oncpu_nsec * part(t->n_events, s.n_oncpu, s.n_oncpu_tasks));
+                nsec += s.oncpu_nsec * part(t->n_samples, s.n_oncpu, s.n_oncpu_tasks);
         if (t->offcpu)
-                return to_percent(in, s.offcpu_nsec * part(t->n_events, s.n_offcpu, s.n_offcpu_tasks));
+                nsec += s.offcpu_nsec * part(t->n_switches, s.n_offcpu, s.n_offcpu_tasks);
 
-        return 0;
+        return to_percent(in, nsec);
 }
 
 void governor_reset(Governor *g) {
@@ -124,8 +125,8 @@ static GovernorStep choose(const Governor *g, const GovernorInput *in, const Exc
         bool offcpu = s.n_offcpu_tasks > 0 && 4 * s.offcpu_nsec >= all;
 
         if (e->of_task) {
-                oncpu = in->tasks[e->task].oncpu;
-                offcpu = in->tasks[e->task].offcpu;
+                oncpu = oncpu && in->tasks[e->task].oncpu;
+                offcpu = offcpu && in->tasks[e->task].offcpu;
         }
 
         if (oncpu && governor_thin(g) < GOVERNOR_THIN_MAX)

@@ -22,9 +22,9 @@
 
 /* One task in the second that ended. */
 typedef struct GovernorTask {
-        bool oncpu, offcpu;    /* what it records; one of them */
-        uint64_t n_events;     /* its samples, or its waits */
-        double budget_percent; /* its own, of the host; 0 = none but that of all */
+        bool oncpu, offcpu;             /* what it records; both is possible */
+        uint64_t n_samples, n_switches; /* in that second */
+        double budget_percent;          /* its own, of the host; 0 = none but that of all */
 } GovernorTask;
 
 typedef struct GovernorInput {

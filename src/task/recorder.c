@@ -267,7 +267,9 @@ int recorder_extract(
                 const RecorderFilter *filter,
                 usec_t from_usec,
                 usec_t to_usec,
-                Profile **ret_profile) {
+                Profile **ret_profile,
+                usec_t *ret_first_usec) {
+        usec_t first_usec = 0;
         Profile *p;
         int k;
 
@@ -282,11 +284,17 @@ int recorder_extract(
         for (size_t i = 0; i < r->n; i++) {
                 const Entry *e = entry_at(r, i);
 
-                if (e->at_usec >= from_usec && e->at_usec < to_usec && entry_matches(e, filter))
-                        extract_entry(r, e, p);
+                if (e->at_usec < from_usec || e->at_usec >= to_usec || !entry_matches(e, filter))
+                        continue;
+
+                extract_entry(r, e, p);
+                if (first_usec == 0 || e->at_usec < first_usec)
+                        first_usec = e->at_usec;
         }
 
         *ret_profile = p;
+        if (ret_first_usec)
+                *ret_first_usec = first_usec;
         return 0;
 }
 

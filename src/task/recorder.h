@@ -62,13 +62,15 @@ typedef struct RecorderFilter {
 } RecorderFilter;
 
 /* What was recorded in [from, to), as a profile with the recorder's period; one without samples if there was
- * nothing. The recorder keeps it all. */
+ * nothing. The recorder keeps it all. *ret_first_usec (may be NULL) is when the first of them was, 0: none.
+ */
 int recorder_extract(
                 Recorder *r,
                 const RecorderFilter *filter,
                 usec_t from_usec,
                 usec_t to_usec,
-                Profile **ret_profile);
+                Profile **ret_profile,
+                usec_t *ret_first_usec);
 
 usec_t recorder_window_usec(const Recorder *r);
 uint64_t recorder_period(const Recorder *r); /* ns */

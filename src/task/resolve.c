@@ -50,14 +50,13 @@ void stack_release(ResolvedStack *s) {
                 s->user[i].module = module_unref(s->user[i].module);
 }
 
-int stack_add(const ResolvedStack *s, Profile *p, const char *thread_name, uint64_t n, uint64_t *n_unknown) {
-        Frame frames[2 * CPROF_STACK_MAX];
-        unsigned n_frames = s->n_kernel;
+unsigned stack_frames(const ResolvedStack *s, Profile *p, Frame *ret_frames, uint64_t *n_unknown) {
+        unsigned n = s->n_kernel;
 
         assert(p);
         assert(n_unknown);
 
-        memcpy(frames, s->kernel, s->n_kernel * sizeof(Frame));
+        memcpy(ret_frames, s->kernel, s->n_kernel * sizeof(Frame));
         for (unsigned i = 0; i < s->n_user; i++) {
                 const ResolvedFrame *f = s->user + i;
                 unsigned module = PROFILE_MODULE_UNKNOWN;
@@ -67,12 +66,18 @@ int stack_add(const ResolvedStack *s, Profile *p, const char *thread_name, uint6
                 if (module == PROFILE_MODULE_UNKNOWN)
                         (*n_unknown)++;
 
-                frames[n_frames++] =
-                                FRAME(module, module == PROFILE_MODULE_UNKNOWN ? f->address : f->offset);
+                ret_frames[n++] = FRAME(module, module == PROFILE_MODULE_UNKNOWN ? f->address : f->offset);
         }
 
-        if (n_frames == 0) /* no stack at all: the time was still spent */
-                frames[n_frames++] = FRAME(PROFILE_MODULE_UNKNOWN, 0);
+        if (n == 0) /* no stack at all: the time was still spent */
+                ret_frames[n++] = FRAME(PROFILE_MODULE_UNKNOWN, 0);
+
+        return n;
+}
+
+int stack_add(const ResolvedStack *s, Profile *p, const char *thread_name, uint64_t n, uint64_t *n_unknown) {
+        Frame frames[STACK_FRAMES_MAX];
+        unsigned n_frames = stack_frames(s, p, frames, n_unknown);
 
         return profile_add(p, thread_name, frames, n_frames, s->n_kernel, n);
 }

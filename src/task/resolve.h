@@ -19,7 +19,9 @@ typedef struct ResolvedStack {
         Frame kernel[CPROF_STACK_MAX]; /* the same in every profile */
         unsigned n_kernel, n_user;
 } ResolvedStack;
-_Static_assert(2 * CPROF_STACK_MAX <= PROFILE_FRAMES_MAX, "a sample fits a profile");
+
+#define STACK_FRAMES_MAX (2 * CPROF_STACK_MAX)
+_Static_assert(STACK_FRAMES_MAX <= PROFILE_FRAMES_MAX, "a sample fits a profile");
 
 /* Fills @s, whatever it held; its references are given back by stack_release(). */
 void stack_resolve(
@@ -29,6 +31,10 @@ void stack_resolve(
                 const struct cprof_sample *sample,
                 usec_t now_usec);
 void stack_release(ResolvedStack *s);
+
+/* Its frames as those of @p, STACK_FRAMES_MAX at most. Returns how many, at least one; adds those in no
+ * known module to *n_unknown. */
+unsigned stack_frames(const ResolvedStack *s, Profile *p, Frame *ret_frames, uint64_t *n_unknown);
 
 /* Adds it to @p as @n samples and the number of its frames in no known module to *n_unknown. Returns as
  * profile_add(). */

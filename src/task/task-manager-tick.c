@@ -31,10 +31,10 @@ void task_manager_drain(TaskManager *m, usec_t now_usec) {
         assert(m);
 
         m->now_usec = now_usec;
-        if (!m->running && m->n_recorded == 0)
-                return;
-
-        (void) probe_drain(m->probe, on_sample, m);
+        task_manager_read_events(m, now_usec);
+        if (m->running || m->n_recorded > 0)
+                (void) probe_drain(m->probe, on_sample, m);
+        task_manager_drop_exited(m);
 }
 
 /* The entry of exactly this process. */
@@ -44,7 +44,7 @@ static ProcessEntry *find_entry(TaskManager *m, ProcessKey key) {
         return e && e->key.start_ticks == key.start_ticks ? e : NULL;
 }
 
-static void forget_process(TaskManager *m, ProcessEntry *e) {
+void task_manager_forget_entry(TaskManager *m, ProcessEntry *e) {
         task_recorder_unwatch(m, e);
         oncpu_forget_process(m->cache, e);
 }
@@ -54,7 +54,7 @@ static void forget_predecessor(TaskManager *m, ProcessKey key) {
         ProcessEntry *e = process_cache_find(m->cache, key.pid);
 
         if (e && e->key.start_ticks != key.start_ticks)
-                forget_process(m, e);
+                task_manager_forget_entry(m, e);
 }
 
 int task_manager_add_process(TaskManager *m, RunningTask *rt, ProcessKey key, SampledProcess **ret_process) {
@@ -104,7 +104,7 @@ int task_manager_update_members(TaskManager *m, RunningTask *rt, Unit *u) {
                 unit_for_each_process(m->targets, u, on_member, &update);
 
         DL_FOREACH_SAFE(rt->oncpu.processes, p, next)
-        if (p->pass != rt->pass)
+        if (p->pass < rt->pass)
                 oncpu_task_remove(&rt->oncpu, p);
 
         losses->n_processes_missed = MAX_OF(losses->n_processes_missed, (uint64_t) update.n_missed);
@@ -154,6 +154,8 @@ void task_manager_tick(TaskManager *m, usec_t now_usec) {
         assert(m);
 
         task_manager_drain(m, now_usec);
+        if (m->unwind)
+                unwind_tables_tick(m->unwind, now_usec);
 
         DL_FOREACH_SAFE(m->running, rt, next)
         running_task_tick(m, rt, now_usec);
@@ -190,7 +192,9 @@ void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec) {
         if (e->n_users > 0 || e->recorded) /* its last samples wait in the ring */
                 task_manager_drain(m, now_usec);
 
-        forget_process(m, e);
+        e = find_entry(m, p->key); /* the drain may have forgotten it */
+        if (e)
+                task_manager_forget_entry(m, e);
 }
 
 void task_manager_process_changed(TaskManager *m, Process *p) {
@@ -211,6 +215,10 @@ void task_manager_process_changed(TaskManager *m, Process *p) {
 
         /* What waits in the ring is mostly of the old program. */
         task_manager_drain(m, m->now_usec);
+        e = find_entry(m, p->key);
+        if (!e)
+                return;
+
         process_cache_invalidate(e);
         (void) process_cache_read(m->cache, e);
 }
@@ -231,19 +239,16 @@ void task_manager_prepare(TaskManager *m, Process *p) {
 }
 
 bool task_manager_has_pending_preparation(const TaskManager *m) {
-        return process_cache_has_queued(m->cache);
+        return process_cache_has_queued(m->cache) || (m->unwind && unwind_tables_has_work(m->unwind));
 }
 
-void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec) {
-        usec_t begin_usec = clock_monotonic_usec();
-
-        assert(m);
-
+/* Reads mappings. Returns false when the time is over. */
+static bool prepare_queued(TaskManager *m, usec_t end_usec) {
         for (unsigned i = 0; i < PREPARE_AT_ONCE_MAX; i++) {
                 ProcessEntry *e = process_cache_next_queued(m->cache);
 
                 if (!e)
-                        return;
+                        return true;
 
                 if (process_cache_read(m->cache, e) == -ESRCH && e->n_users == 0) {
                         task_recorder_unwatch(m, e);
@@ -251,7 +256,22 @@ void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec) {
                         process_cache_put(m->cache, e);
                 }
 
-                if (clock_monotonic_usec() - begin_usec >= budget_usec)
-                        return;
+                if (clock_monotonic_usec() >= end_usec)
+                        return false;
         }
+
+        return false;
+}
+
+void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec) {
+        usec_t now_usec = clock_monotonic_usec(), end_usec;
+
+        assert(m);
+
+        end_usec = now_usec + MIN_OF(budget_usec, USEC_INFINITY - now_usec);
+        if (!prepare_queued(m, end_usec) || !m->unwind)
+                return;
+
+        now_usec = clock_monotonic_usec();
+        unwind_tables_work(m->unwind, end_usec > now_usec ? end_usec - now_usec : 0);
 }

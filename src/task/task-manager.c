@@ -2,7 +2,9 @@
 /* Begin and end of tasks. */
 #include "task/task-manager.h"
 
+#include "basic/strbuf.h"
 #include "host/clock.h"
+#include "task/task-kind.h"
 #include "task/task-manager-private.h"
 
 #include <sys/random.h>
@@ -31,6 +33,7 @@ int task_manager_new(
         if (!m)
                 return -ENOMEM;
 
+        m->host = host;
         m->probe = probe;
         m->targets = targets;
         m->modules = modules;
@@ -39,6 +42,8 @@ int task_manager_new(
         if (getrandom(&m->id_next, sizeof(m->id_next), GRND_NONBLOCK) != (ssize_t) sizeof(m->id_next))
                 m->id_next = 0;
 
+        m->has_events = probe_feature(probe, PROBE_FEATURE_EVENTS, NULL) >= 0;
+
         r = process_cache_new(host, modules, &m->cache);
         if (r < 0)
                 return r;
@@ -46,6 +51,14 @@ int task_manager_new(
         r = task_recorder_init(m);
         if (r < 0)
                 return r;
+
+        if (config->unwind && probe_feature(probe, PROBE_FEATURE_UNWIND, NULL) >= 0) {
+                r = unwind_tables_new(probe, config->unwind, &m->unwind);
+                if (r < 0)
+                        return r;
+
+                process_cache_set_unwind(m->cache, m->unwind);
+        }
 
         *ret_manager = TAKE_PTR(m);
         return 0;
@@ -66,6 +79,7 @@ TaskManager *task_manager_free(TaskManager *m) {
         if (m->cache)
                 task_recorder_done(m);
         process_cache_free(m->cache);
+        unwind_tables_free(m->unwind);
         free(m);
         return NULL;
 }
@@ -121,7 +135,7 @@ static int task_from_request(TaskManager *m, TaskRequest *request, usec_t now_us
         const Unit *u = p ? p->unit : request->subject.unit;
         int r;
 
-        r = task_new(request->kind, clock_monotonic_to_realtime(now_usec), m->id_next, &t);
+        r = task_new(request->kinds, clock_monotonic_to_realtime(now_usec), m->id_next, &t);
         if (r < 0) {
                 task_causes_free(TAKE_PTR(request->causes), request->n_causes);
                 return r;
@@ -229,21 +243,74 @@ static int sample_subject(TaskManager *m, RunningTask *rt, Subject s, char *rete
         return 0;
 }
 
-static int probe_make_ready(TaskManager *m, char *reterr_reason, size_t size) {
-        const char *why = NULL;
+static int kind_make_ready(TaskManager *m, ProfileKind kind, StrBuf *why_not) {
+        static const ProbeUse uses[_PROFILE_KIND_MAX] = {
+                [PROFILE_KIND_ON_CPU] = PROBE_USE_ON_CPU,
+                [PROFILE_KIND_OFF_CPU] = PROBE_USE_OFF_CPU,
+        };
+        const char *name = profile_kind_to_string(kind), *why = NULL;
         int r;
 
-        r = probe_feature(m->probe, PROBE_FEATURE_ON_CPU, &why);
+        r = probe_feature(m->probe, task_kind_feature(kind), &why);
         if (r < 0) {
-                (void) snprintf(reterr_reason, size, "on-cpu is not available: %s", why ?: strerror(-r));
+                strbuf_addf(why_not, "%s is not available: %s", name, why ?: strerror(-r));
                 return r;
         }
 
-        r = probe_arm(m->probe, PROBE_USE_ON_CPU);
+        r = probe_arm(m->probe, uses[kind]);
         if (r < 0)
-                (void) snprintf(reterr_reason, size, "the sampler could not be loaded: %s", strerror(-r));
+                strbuf_addf(why_not, "%s could not be loaded: %s", name, strerror(-r));
 
         return r;
+}
+
+/* Kinds that are recorded for the subject already. */
+static ProfileKinds kinds_running(const TaskManager *m, Subject s) {
+        ProfileKinds kinds = 0;
+        RunningTask *rt;
+
+        DL_FOREACH(m->running, rt)
+        if (task_is_for(rt->task, s))
+                kinds |= rt->task->kinds;
+
+        return kinds;
+}
+
+/* Makes the kernel ready for each kind of the task, and takes those away that cannot be recorded. Fails if
+ * none is left: then the task keeps them and *ret_why_not is the reason. */
+static int choose_kinds(TaskManager *m, Task *t, Subject s, char **ret_why_not) {
+        ProfileKinds running = kinds_running(m, s), chosen = 0;
+        _cleanup_(strbuf_done) StrBuf b = {};
+        int r, error = 0;
+
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++) {
+                if (!(t->kinds & PROFILE_KIND_BIT(k)))
+                        continue;
+
+                if (b.length > 0)
+                        strbuf_add(&b, "; ");
+                if (running & PROFILE_KIND_BIT(k)) {
+                        strbuf_addf(&b, "%s is recorded by another task", profile_kind_to_string(k));
+                        continue;
+                }
+
+                r = kind_make_ready(m, k, &b);
+                if (r >= 0)
+                        chosen |= PROFILE_KIND_BIT(k);
+                else
+                        error = error ?: r;
+        }
+
+        if (b.length > 0) {
+                r = strbuf_finish(&b, ret_why_not);
+                if (r < 0)
+                        return r;
+        }
+        if (chosen == 0)
+                return error ?: -EEXIST;
+
+        t->kinds = chosen;
+        return 0;
 }
 
 /* Everything between the decision and the first sample. */
@@ -253,13 +320,18 @@ static int running_task_start(
                 const TaskRequest *request,
                 char *reterr_reason,
                 size_t size) {
+        _cleanup_(freep) char *why_not = NULL;
         int r;
 
-        r = probe_make_ready(m, reterr_reason, size);
-        if (r < 0)
+        r = choose_kinds(m, rt->task, request->subject, &why_not);
+        if (r < 0) {
+                (void) snprintf(reterr_reason, size, "%s", why_not ?: strerror(-r));
                 return r;
+        }
+        rt->task->left_out = TAKE_PTR(why_not);
 
-        rt->task->sample_period_nsec = NSEC_PER_SEC / m->config.oncpu_hz;
+        if (rt->task->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU))
+                rt->task->sample_period_nsec = NSEC_PER_SEC / m->config.oncpu_hz;
         r = profile_new(m->modules, rt->task->sample_period_nsec, &rt->task->profile);
         if (r < 0) {
                 (void) snprintf(reterr_reason, size, "out of memory");
@@ -276,10 +348,7 @@ static int running_task_start(
 
 /* -EEXIST or -EBUSY as task_manager_start() has it. */
 static int may_start(TaskManager *m, const TaskRequest *request) {
-        RunningTask *rt;
-
-        DL_FOREACH(m->running, rt)
-        if (rt->task->kind == request->kind && task_is_for(rt->task, request->subject))
+        if (!(request->kinds & ~kinds_running(m, request->subject)))
                 return -EEXIST;
 
         return m->n_running >= m->config.running_max ? -EBUSY : 0;
@@ -316,6 +385,7 @@ int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Ta
         assert(m);
         assert(request);
         assert(!request->subject.process != !request->subject.unit);
+        assert(request->kinds != 0 && !(request->kinds & ~PROFILE_KINDS_ALL));
         assert(ret_task);
 
         *ret_task = NULL;
@@ -367,7 +437,8 @@ bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind) 
         assert(m);
 
         DL_FOREACH(m->running, rt)
-        if (rt->task->kind == kind && (task_is_for(rt->task, subject) || task_covers(m, rt->task, subject)))
+        if ((rt->task->kinds & PROFILE_KIND_BIT(kind)) &&
+            (task_is_for(rt->task, subject) || task_covers(m, rt->task, subject)))
                 return true;
 
         return false;

@@ -3,12 +3,14 @@
 
 #include "monitor/monitor.h"
 #include "target/process-maps.h"
+#include "task/process-cache.h"
 #include "task/recorder.h"
 #include "task/task.h"
+#include "task/unwind-tables.h"
 #include "trigger/trigger.h"
 
 /* Runs tasks: starts and ends them, drains the probe, turns samples into profiles. One task per (target,
- * kind). */
+ * kind), where a task may have several kinds. */
 typedef struct TaskManager TaskManager;
 
 #define TASKS_RUNNING_MAX_DEFAULT 16U
@@ -16,8 +18,9 @@ typedef struct TaskManager TaskManager;
 typedef struct TaskManagerConfig {
         unsigned running_max;
         unsigned oncpu_hz;
-        unsigned recorder_every; /* as ProbeConfig has it; 0 = no flight recorder */
-        usec_t recorder_usec;    /* how long it remembers; 0 = no flight recorder */
+        unsigned recorder_every;    /* as ProbeConfig has it; 0 = no flight recorder */
+        usec_t recorder_usec;       /* how long it remembers; 0 = no flight recorder */
+        const UnwindSource *unwind; /* what it points to outlives the manager; NULL: frame pointers only */
 } TaskManagerConfig;
 
 /* Told what happens; the daemon passes it on to symbol/, sinks and bus. Neither may start or end a task
@@ -43,7 +46,7 @@ TaskManager *task_manager_free(TaskManager *m);
 DEFINE_CLEANUP(TaskManager *, task_manager_free)
 
 typedef struct TaskRequest {
-        ProfileKind kind;
+        ProfileKinds kinds;
         Subject subject;
         usec_t duration_usec, silence_usec;
         TaskCause *causes; /* taken over on success and on failure */
@@ -51,10 +54,11 @@ typedef struct TaskRequest {
         TaskInstant slot_end, decided;
 } TaskRequest;
 
-/* Starts at once. 0: *ret_task runs (borrowed). -EEXIST: one of that kind runs for the target. -EBUSY:
- * running_max. -ENOMEM: nothing happened, or as any other error: a task with state failed and the reason was
- * handed to events->ended; *ret_task is NULL. Samples older than @now_usec are not the task's: pass the
- * present, not the time a tick was due. */
+/* Starts at once. 0: *ret_task runs (borrowed). -EEXIST: all kinds run for the target (those that do
+ * and those that this kernel can't record are left out otherwise, see Task.left_out). -EBUSY: running_max.
+ * -ENOMEM: nothing happened, or as any other error: a task with state failed and the reason was handed to
+ * events->ended; *ret_task is NULL. Samples older than @now_usec are not the task's: pass the present, not
+ * the time a tick was due. */
 int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Task **ret_task);
 
 /* -ESRCH for no such running task. */
@@ -76,11 +80,18 @@ usec_t task_manager_end_due(TaskManager *m, usec_t now_usec);
 void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec);
 void task_manager_process_changed(TaskManager *m, Process *p);
 
-/* Opens the modules of a process that a policy watches, so that its files are held before a trigger; cheap
- * when done. At most a bounded number per call is prepared. */
+/* Opens the modules of a process that a policy watches, so that its files are held before a trigger and the
+ * kernel can walk its stacks; cheap when done. At most a bounded number per call is prepared; then the
+ * tables of processes that are sampled or prepared are made. */
 void task_manager_prepare(TaskManager *m, Process *p);
 void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec);
 bool task_manager_has_pending_preparation(const TaskManager *m);
+
+typedef struct TaskManagerCounters {
+        ProcessCacheCounters processes;
+        UnwindCounters unwind; /* all 0 without tables */
+} TaskManagerCounters;
+void task_manager_counters(TaskManager *m, TaskManagerCounters *ret);
 
 /* Whether one of that kind runs for the subject or for a unit that it belongs to. */
 bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind);

@@ -31,6 +31,38 @@ SampledProcess *oncpu_task_find(OncpuTask *o, pid_t pid) {
         return NULL;
 }
 
+static const struct {
+        ProfileKind kind;
+        ProbeUse use;
+} kind_uses[] = {
+        { PROFILE_KIND_ON_CPU, PROBE_USE_ON_CPU },
+        { PROFILE_KIND_OFF_CPU, PROBE_USE_OFF_CPU },
+};
+
+static void task_unwatch(OncpuTask *o, pid_t pid, size_t n_uses) {
+        for (size_t i = n_uses; i > 0; i--)
+                if (o->task->kinds & PROFILE_KIND_BIT(kind_uses[i - 1].kind))
+                        probe_unwatch(o->probe, pid, kind_uses[i - 1].use);
+}
+
+/* For all kinds or for none. */
+static int task_watch(OncpuTask *o, pid_t pid) {
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(kind_uses); i++) {
+                if (!(o->task->kinds & PROFILE_KIND_BIT(kind_uses[i].kind)))
+                        continue;
+
+                r = probe_watch(o->probe, pid, kind_uses[i].use);
+                if (r < 0) {
+                        task_unwatch(o, pid, i);
+                        return r;
+                }
+        }
+
+        return 0;
+}
+
 int oncpu_task_add(OncpuTask *o, ProcessKey key, SampledProcess **ret_process) {
         SampledProcess *p, *head;
         ProcessEntry *e;
@@ -47,7 +79,7 @@ int oncpu_task_add(OncpuTask *o, ProcessKey key, SampledProcess **ret_process) {
                 return r;
 
         p = calloc(1, sizeof(*p));
-        r = p ? probe_watch(o->probe, key.pid, PROBE_USE_ON_CPU) : -ENOMEM;
+        r = p ? task_watch(o, key.pid) : -ENOMEM;
         if (r < 0) {
                 free(p);
                 process_cache_put(o->cache, e);
@@ -73,7 +105,7 @@ void oncpu_task_remove(OncpuTask *o, SampledProcess *p) {
 
         assert(p->owner == o);
 
-        probe_unwatch(o->probe, e->key.pid, PROBE_USE_ON_CPU);
+        task_unwatch(o, e->key.pid, ELEMENTSOF(kind_uses));
 
         DL_DELETE2(head, p, entry_prev, entry_next);
         e->users = head;
@@ -106,9 +138,20 @@ static void task_note_instant(Task *t, usec_t at_usec) {
                 t->last_sample.monotonic_usec = at_usec; /* the other clock: oncpu_task_update() */
 }
 
+static void note_end(Task *t, const struct cprof_sample *sample, bool has_user_stack) {
+        unsigned end = sample->end < CPROF_END_MAX ? sample->end : CPROF_END_NONE;
+
+        t->quality.ends[has_user_stack ? end : CPROF_END_NONE]++;
+        if (has_user_stack)
+                t->quality.n_stacks_user++;
+        else
+                t->losses.n_no_user_stack++;
+}
+
 /* Older samples were taken for another task and are not this one's. */
 static bool task_takes(const Task *t, const struct cprof_sample *sample) {
-        return sample->at_ns >= t->started.monotonic_usec * NSEC_PER_USEC;
+        return sample->at_ns >= t->started.monotonic_usec * NSEC_PER_USEC &&
+                        (t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU));
 }
 
 bool oncpu_wants_sample(const ProcessEntry *e, const struct cprof_sample *sample) {
@@ -137,8 +180,7 @@ void oncpu_take_sample(
                 if (!task_takes(t, sample))
                         continue;
 
-                if (s->n_user == 0)
-                        t->losses.n_no_user_stack++;
+                note_end(t, sample, s->n_user > 0);
 
                 /* counts what it refuses */
                 (void) stack_add(s, t->profile, sample->comm, weight, &t->losses.n_unknown_frames);

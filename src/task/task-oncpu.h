@@ -6,7 +6,8 @@
 #include "task/resolve.h"
 #include "task/task.h"
 
-/* The on-CPU recording of one task: which processes are sampled for it, and their samples. */
+/* The recording of one task: which processes are watched for it (for each kind that it records), and the
+ * samples of those that run. */
 typedef struct OncpuTask OncpuTask;
 
 /* One process sampled for one task. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which processes the flight recorder samples, and what it gives to a task that begins. */
+#include "host/clock.h"
 #include "policy/watch.h"
 #include "task/task-manager-private.h"
 
@@ -32,7 +33,7 @@ void task_recorder_done(TaskManager *m) {
 
 static bool watch_records(const Watch *w) {
         for (size_t i = 0; w && i < w->n_policies; i++)
-                if (w->policies[i]->kinds & (1U << PROFILE_KIND_ON_CPU))
+                if (w->policies[i]->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU))
                         return true;
 
         return false;
@@ -142,12 +143,12 @@ void task_recorder_take_sample(
 }
 
 void task_recorder_begin(TaskManager *m, Task *t) {
-        usec_t started_usec = t->started.monotonic_usec;
+        usec_t started_usec = t->started.monotonic_usec, window_usec, first_usec;
         _cleanup_(profile_freep) Profile *before = NULL;
         RecorderFilter filter = { .process = t->key };
-        usec_t window_usec;
+        int r;
 
-        if (!m->recorder || t->kind != PROFILE_KIND_ON_CPU)
+        if (!m->recorder || !(t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU)))
                 return;
 
         if (t->key.pid == 0)
@@ -156,11 +157,20 @@ void task_recorder_begin(TaskManager *m, Task *t) {
         task_manager_drain(m, m->now_usec); /* the last moments are the most telling */
 
         window_usec = MIN_OF(recorder_window_usec(m->recorder), started_usec);
-        if (recorder_extract(m->recorder, &filter, started_usec - window_usec, started_usec, &before) < 0)
+        r = recorder_extract(
+                        m->recorder,
+                        &filter,
+                        started_usec - window_usec,
+                        started_usec,
+                        &before,
+                        &first_usec);
+        if (r < 0 || profile_n_samples(before) == 0)
                 return;
 
-        if (profile_n_samples(before) + profile_n_over_cap(before) > 0)
-                t->before = TAKE_PTR(before);
+        t->n_before_samples = profile_n_samples(before);
+        t->before_period_nsec = profile_period_nsec(before);
+        t->before_first_sample = (TaskInstant){ first_usec, clock_monotonic_to_realtime(first_usec) };
+        t->before = TAKE_PTR(before);
 }
 
 int task_manager_recent(TaskManager *m, const char *unit, unsigned seconds, Profile **ret_profile) {
@@ -176,7 +186,8 @@ int task_manager_recent(TaskManager *m, const char *unit, unsigned seconds, Prof
                 return m->recorder_error;
 
         length_usec = MIN_OF(seconds * USEC_PER_SEC, m->now_usec);
-        return recorder_extract(m->recorder, &filter, m->now_usec - length_usec, USEC_INFINITY, ret_profile);
+        return recorder_extract(
+                        m->recorder, &filter, m->now_usec - length_usec, USEC_INFINITY, ret_profile, NULL);
 }
 
 const Recorder *task_manager_recorder(const TaskManager *m) {

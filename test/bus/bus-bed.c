@@ -74,13 +74,13 @@ static int reload(void *userdata) {
 static int
 start_task(void *userdata,
            Subject subject,
-           ProfileKind kind,
+           ProfileKinds kinds,
            usec_t duration_usec,
            char ret_id[static TASK_ID_MAX]) {
         BusBed *b = userdata;
         usec_t now_usec = clock_monotonic_usec();
         TaskRequest request = {
-                .kind = kind,
+                .kinds = kinds,
                 .subject = subject,
                 .duration_usec = duration_usec > 0 ? duration_usec : 30 * USEC_PER_SEC,
                 .decided = instant(now_usec),
@@ -290,7 +290,8 @@ void bus_bed_store(BusBed *b) {
         TaskInstant at = { 1, BUS_BED_STORED_REALTIME };
         _cleanup_(task_freep) Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, BUS_BED_STORED_REALTIME, 0x9f3c, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), BUS_BED_STORED_REALTIME, 0x9f3c, &t),
+                     0);
         t->unit = strdup("old.service");
         t->process = strdup("java");
         t->key.pid = 77;
@@ -349,7 +350,7 @@ void bus_bed_finish(BusBed *b) {
                 symbols = symbol_job_take(job);
         }
 
-        sinks_task_ended(&b->sinks, t, symbols ? t->profile : NULL, symbols);
+        sinks_task_ended(&b->sinks, t, &(TaskEvidence){ .profile = t->profile, .symbols = symbols });
         if (b->bus)
                 bus_emit_task_finished(b->bus, t);
 }

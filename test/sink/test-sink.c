@@ -57,7 +57,11 @@ static void add_cause(Task *t, const char *policy, const char *metric, double th
 static Task *make_task(void) {
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, UINT64_C(1795230605) * USEC_PER_SEC, 0xabcd, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                              UINT64_C(1795230605) * USEC_PER_SEC,
+                              0xabcd,
+                              &t),
+                     0);
         t->unit = copy("nginx.service");
         t->process = copy("nginx");
         t->key = (ProcessKey){ 71, 1234 };

@@ -21,7 +21,7 @@ static inline int convert(const void *data, size_t length, char **ret_folded) {
         _cleanup_(closep) int in = make_file(data, length), out = make_file("", 0);
         int r;
 
-        r = pprof_convert_folded(in, out);
+        r = pprof_convert_folded(in, out, PPROF_VALUE_DEFAULT);
         if (r < 0)
                 return r;
 

@@ -75,7 +75,7 @@ static Profile *make_sample_profile(void) {
 static Task *make_task(void) {
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, REALTIME, 0x9f3c, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), REALTIME, 0x9f3c, &t), 0);
         t->unit = strdup("openssl.service");
         t->causes = calloc(1, sizeof(*t->causes));
         cr_assert(t->unit && t->causes);
@@ -90,7 +90,7 @@ static Task *make_task(void) {
 static void encode(const Profile *p, void **ret_data, size_t *ret_length) {
         _cleanup_(task_freep) Task *t = make_task();
 
-        cr_assert_eq(pprof_encode(t, p, &symbols, ret_data, ret_length), 0);
+        cr_assert_eq(pprof_encode(t, TASK_PART_RECORDED, p, &symbols, ret_data, ret_length), 0);
 }
 
 /* The message, to be freed by cprof__pprof__profile__free_unpacked(). */
@@ -368,12 +368,14 @@ Test(pprof, failures_of_the_output_are_told) {
 
         full = open("/dev/full", O_WRONLY | O_CLOEXEC);
         cr_assert_geq(full, 0);
-        cr_expect_eq(pprof_convert_folded(in, full), -ENOSPC);
+        cr_expect_eq(pprof_convert_folded(in, full, PPROF_VALUE_DEFAULT), -ENOSPC);
 
         cr_assert_neq(signal(SIGPIPE, SIG_IGN), SIG_ERR);
         cr_assert_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
         safe_close(pipe_fds[0]);
-        cr_expect_eq(pprof_convert_folded(in, pipe_fds[1]), -EPIPE);
-        cr_expect_eq(pprof_convert_folded(pipe_fds[1], full), -ESPIPE, "input is a file");
+        cr_expect_eq(pprof_convert_folded(in, pipe_fds[1], PPROF_VALUE_DEFAULT), -EPIPE);
+        cr_expect_eq(pprof_convert_folded(pipe_fds[1], full, PPROF_VALUE_DEFAULT),
+                     -ESPIPE,
+                     "input is a file");
         safe_close(pipe_fds[1]);
 }

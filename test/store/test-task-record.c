@@ -21,7 +21,7 @@ static char *copy(const char *text) {
 static Task *make_task(size_t n_causes) {
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, REALTIME, 0x9f3c, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), REALTIME, 0x9f3c, &t), 0);
         t->unit = copy("nginx.service");
         t->process = copy("nginx#2");
         t->key = (ProcessKey){ .pid = 4711, .start_ticks = 987654 };
@@ -83,7 +83,7 @@ Test(task_record, a_task_comes_back_as_it_was) {
         back = round_trip(t);
 
         cr_expect_str_eq(back->id, "20261121T031005-9f3c");
-        cr_expect_eq(back->kind, PROFILE_KIND_ON_CPU);
+        cr_expect_eq(back->kinds, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU));
         cr_expect_eq(back->state, TASK_STATE_STOPPED);
         cr_expect_str_eq(back->reason, t->reason);
         cr_expect_str_eq(back->unit, "nginx.service");
@@ -127,7 +127,7 @@ Test(task_record, what_is_unknown_is_left_out_and_comes_back_as_nothing) {
         _cleanup_(task_freep) Task *t = NULL, *back = NULL;
         _cleanup_(freep) char *json = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, REALTIME, 1, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), REALTIME, 1, &t), 0);
         cr_assert_eq(task_record_format(t, &json), 0);
         cr_expect_null(strstr(json, "\"exe\""));
         cr_expect_null(strstr(json, "\"started\""));

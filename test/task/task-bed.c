@@ -87,7 +87,7 @@ void task_bed_tick(TaskBed *b, usec_t usec) {
 
 static int start(TaskBed *b, Subject subject, Task **ret_task) {
         TaskRequest request = {
-                .kind = PROFILE_KIND_ON_CPU,
+                .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
                 .subject = subject,
                 .duration_usec = USEC_PER_MINUTE,
                 .silence_usec = 2 * USEC_PER_MINUTE,

@@ -9,9 +9,11 @@ TestSuite(governor, .timeout = 10);
 
 #define MS UINT64_C(1000000)
 #define ON \
-        { .oncpu = true, .n_events = 100 }
+        { .oncpu = true, .n_samples = 100 }
 #define OFF \
-        { .offcpu = true, .n_events = 100 }
+        { .offcpu = true, .n_switches = 100 }
+#define BOTH \
+        { .oncpu = true, .offcpu = true, .n_samples = 100, .n_switches = 100 }
 
 /* A second on two CPUs: 20 ms are 1 %. */
 static GovernorInput second(uint64_t daemon_ms, uint64_t oncpu_ms, uint64_t offcpu_ms) {
@@ -53,6 +55,7 @@ Test(governor, steps_come_in_order_and_each_needs_two_seconds) {
                 /* the lever of a kind that costs next to nothing is left alone */
                 { { ON, OFF }, 2, 0, 1, 40, ".w.w.w.s" },
                 { { ON, OFF }, 2, 0, 40, 1, ".t.t.t.s" },
+                { { BOTH }, 1, 1, 15, 15, ".t.t.t.w.w.w.s" },
                 /* cprofd's own part is for samples */
                 { { ON, OFF }, 2, 40, 0, 0, ".t.t.t.s" },
                 { { OFF }, 1, 40, 0, 0, ".w.w.w.s" },
@@ -143,9 +146,9 @@ Test(governor, halves_the_rate_and_raises_the_threshold_tenfold) {
 
 Test(governor, stops_the_task_that_costs_most) {
         const GovernorTask tasks[] = {
-                { .oncpu = true, .n_events = 10 },
-                { .oncpu = true, .n_events = 90 },
-                { .offcpu = true, .n_events = 1000000 },
+                { .oncpu = true, .n_samples = 10 },
+                { .oncpu = true, .n_samples = 90 },
+                { .offcpu = true, .n_switches = 1000000 },
         };
         GovernorInput in = second(10, 40, 10);
         Governor g = { .n_thin = 3, .n_threshold = 3 };
@@ -161,9 +164,9 @@ Test(governor, stops_the_task_that_costs_most) {
 
 Test(governor, shares_the_cost_by_what_was_recorded) {
         const GovernorTask tasks[] = {
-                { .oncpu = true, .n_events = 10 },
-                { .oncpu = true, .n_events = 30 },
-                { .offcpu = true, .n_events = 7 },
+                { .oncpu = true, .n_samples = 10 },
+                { .oncpu = true, .n_samples = 30 },
+                { .offcpu = true, .n_switches = 7 },
         };
         GovernorInput in = second(10, 30, 20);
 
@@ -173,6 +176,21 @@ Test(governor, shares_the_cost_by_what_was_recorded) {
         cr_expect_lt(fabs(governor_task_percent(&in, 0) - 0.5), 1e-9);
         cr_expect_lt(fabs(governor_task_percent(&in, 1) - 1.5), 1e-9);
         cr_expect_lt(fabs(governor_task_percent(&in, 2) - 1), 1e-9);
+}
+
+Test(governor, a_task_of_both_kinds_has_a_share_of_both) {
+        const GovernorTask tasks[] = {
+                { .oncpu = true, .offcpu = true, .n_samples = 10, .n_switches = 30 },
+                { .oncpu = true, .n_samples = 30 },
+                { .offcpu = true, .n_switches = 10 },
+        };
+        GovernorInput in = second(0, 40, 20);
+
+        in.tasks = tasks;
+        in.n_tasks = 3;
+        cr_expect_lt(fabs(governor_task_percent(&in, 0) - 0.5 - 0.75), 1e-9);
+        cr_expect_lt(fabs(governor_task_percent(&in, 1) - 1.5), 1e-9);
+        cr_expect_lt(fabs(governor_task_percent(&in, 2) - 0.25), 1e-9);
 }
 
 Test(governor, without_any_sample_the_tasks_share_equally) {
@@ -200,8 +218,8 @@ Test(governor, a_second_of_no_length_costs_nothing) {
 
 Test(governor, a_task_over_its_own_budget_is_the_one_to_be_curbed) {
         const GovernorTask tasks[] = {
-                { .oncpu = true, .n_events = 100 },
-                { .offcpu = true, .n_events = 1, .budget_percent = 0.1 },
+                { .oncpu = true, .n_samples = 100 },
+                { .offcpu = true, .n_switches = 1, .budget_percent = 0.1 },
         };
         GovernorInput in = second(0, 10, 4); /* 0.7 % in all, 0.2 % of the second */
         GovernorAction a;

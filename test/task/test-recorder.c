@@ -68,7 +68,7 @@ static void add(Recorder *r, ProcessKey key, const Unit *u, usec_t at, uint64_t 
 static uint64_t count(Recorder *r, RecorderFilter filter, usec_t from, usec_t to) {
         _cleanup_(profile_freep) Profile *p = NULL;
 
-        cr_assert_eq(recorder_extract(r, &filter, from, to, &p), 0);
+        cr_assert_eq(recorder_extract(r, &filter, from, to, &p, NULL), 0);
         cr_expect_eq(profile_period_nsec(p), PERIOD);
         return profile_n_samples(p);
 }
@@ -120,7 +120,7 @@ Test(recorder, gives_frames_as_they_were_with_thread_and_module) {
 
         cr_assert_eq(add_as(r, worker, &web, "sixteen-letters!", 100 * SEC, 0x1234), 0);
         cr_assert_eq(add_as(r, worker, &web, "sixteen-letters!", 101 * SEC, 0x1234), 0);
-        cr_assert_eq(recorder_extract(r, &ALL, 0, USEC_INFINITY, &p), 0);
+        cr_assert_eq(recorder_extract(r, &ALL, 0, USEC_INFINITY, &p, NULL), 0);
 
         cr_assert_eq(profile_n_stacks(p), 1);
         s = profile_stacks(p);
@@ -145,7 +145,7 @@ Test(recorder, unknown_code_keeps_its_address_and_no_stack_at_all_is_still_time)
         s.n_kernel = s.n_user = 0;
         cr_assert_eq(recorder_add(r, &sample, &s), 0);
 
-        cr_assert_eq(recorder_extract(r, &ALL, 0, USEC_INFINITY, &p), 0);
+        cr_assert_eq(recorder_extract(r, &ALL, 0, USEC_INFINITY, &p, NULL), 0);
         cr_expect_eq(profile_n_samples(p), 2);
         HASH_ITER(hh, profile_stacks(p), stack, next) {
                 const Frame *f = stack->frames + stack->n_kernel;
@@ -271,7 +271,7 @@ Test(recorder, a_module_place_is_used_again_for_another_module) {
 
                 if (i < MODULES_MAX)
                         continue;
-                cr_assert_eq(recorder_extract(r, &ALL, 0, USEC_INFINITY, &p), 0);
+                cr_assert_eq(recorder_extract(r, &ALL, 0, USEC_INFINITY, &p, NULL), 0);
                 cr_assert_eq(profile_module(p, frame_module(profile_stacks(p)->frames[1]))->pid,
                              1000 + (pid_t) i);
         }

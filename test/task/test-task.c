@@ -11,7 +11,7 @@ TestSuite(task, .timeout = 5);
 static Task *make_task(void) {
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, NOW_REALTIME_USEC, 0x0f3c, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), NOW_REALTIME_USEC, 0x0f3c, &t), 0);
         return t;
 }
 
@@ -27,7 +27,11 @@ Test(task, id_is_the_start_in_utc_and_four_hex_digits) {
 Test(task, a_time_beyond_four_digits_of_year_has_no_id) {
         _cleanup_(task_freep) Task *t = NULL;
 
-        cr_expect_eq(task_new(PROFILE_KIND_ON_CPU, UINT64_C(253402300800) * USEC_PER_SEC, 1, &t), -ERANGE);
+        cr_expect_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                              UINT64_C(253402300800) * USEC_PER_SEC,
+                              1,
+                              &t),
+                     -ERANGE);
         cr_expect_null(t);
 }
 

@@ -128,7 +128,7 @@ Test(test_trigger, causes_of_one_subject_are_one_task) {
 
         cr_assert_eq(w->n_started, 2);
         cr_expect_eq(w->started[0].subject.process, w->processes);
-        cr_expect_eq(w->started[0].kind, PROFILE_KIND_ON_CPU);
+        cr_expect_eq(w->started[0].kinds, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU));
         cr_assert_eq(w->started[0].n_causes, 2);
         cr_expect_eq(w->started[0].causes[0].policy, w->policy);
         cr_expect_eq(w->started[0].causes[1].policy, w->other);
