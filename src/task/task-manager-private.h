@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "task/cost.h"
+#include "task/governor.h"
 #include "task/task-manager.h"
 #include "task/task-oncpu.h"
 
@@ -18,6 +20,9 @@ typedef struct RunningTask {
         usec_t deadline_usec;
         usec_t empty_since_usec; /* without processes since; 0 = has some */
         uint64_t pass;           /* counts the looks at the unit's members */
+
+        CostSample cost_begin;
+        uint64_t n_samples_seen, n_switches_seen; /* at the governor's last look */
 
         struct RunningTask *prev, *next;
 } RunningTask;
@@ -43,6 +48,12 @@ struct TaskManager {
         int recorder_error; /* -errno: the sampler cannot be had for it */
         unsigned n_recorded;
         usec_t recorder_synced_usec;
+
+        Governor governor;
+        CostSample cost;                /* at its last look */
+        uint64_t recording_nsec;        /* our CPU time in drains, ever */
+        unsigned oncpu_thin;            /* one sample stands for so many; 1 unless the governor acted */
+        uint64_t offcpu_threshold_nsec; /* 0 unless it acted */
 
         usec_t now_usec;  /* of the last call that told us */
         uint16_t id_next; /* last part of the next ID */
@@ -80,3 +91,8 @@ void task_recorder_begin(TaskManager *m, Task *t);
 /* task-processes.c: before the samples are read, and after. */
 void task_manager_read_events(TaskManager *m, usec_t now_usec);
 void task_manager_drop_exited(TaskManager *m);
+
+/* task-governor.c: a task has just begun; is about to end; a second has passed. */
+void task_governor_begin(TaskManager *m, RunningTask *rt);
+void task_governor_end(TaskManager *m, RunningTask *rt, usec_t now_usec);
+void task_governor_tick(TaskManager *m, usec_t now_usec);

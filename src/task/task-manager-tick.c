@@ -21,13 +21,15 @@ static void on_sample(const struct cprof_sample *sample, void *userdata) {
 
         stack_resolve(&s, m->cache, e, sample, m->now_usec);
         if (task)
-                oncpu_take_sample(e, sample, &s, 1);
+                oncpu_take_sample(e, sample, &s, m->oncpu_thin);
         if (record)
                 task_recorder_take_sample(m, e, sample, &s);
         stack_release(&s);
 }
 
 void task_manager_drain(TaskManager *m, usec_t now_usec) {
+        uint64_t begin_nsec = clock_thread_cpu_nsec();
+
         assert(m);
 
         m->now_usec = now_usec;
@@ -35,6 +37,7 @@ void task_manager_drain(TaskManager *m, usec_t now_usec) {
         if (m->running || m->n_recorded > 0)
                 (void) probe_drain(m->probe, on_sample, m);
         task_manager_drop_exited(m);
+        m->recording_nsec += clock_thread_cpu_nsec() - begin_nsec;
 }
 
 /* The entry of exactly this process. */
@@ -160,6 +163,7 @@ void task_manager_tick(TaskManager *m, usec_t now_usec) {
         DL_FOREACH_SAFE(m->running, rt, next)
         running_task_tick(m, rt, now_usec);
 
+        task_governor_tick(m, now_usec);
         task_recorder_tick(m, now_usec);
 }
 

@@ -39,6 +39,7 @@ int task_manager_new(
         m->modules = modules;
         m->config = *config;
         m->events = *events;
+        m->oncpu_thin = 1;
         if (getrandom(&m->id_next, sizeof(m->id_next), GRND_NONBLOCK) != (ssize_t) sizeof(m->id_next))
                 m->id_next = 0;
 
@@ -103,6 +104,7 @@ void task_manager_end(
         task_manager_drain(m, now_usec); /* what was sampled up to now */
         oncpu_task_update(&rt->oncpu);
         oncpu_task_done(&rt->oncpu);
+        task_governor_end(m, rt, now_usec);
 
         /* @now_usec is when the tick was due; the last sample can be a little younger. */
         (void) task_set_state(t, state, reason, instant_at(MAX_OF(now_usec, t->last_sample.monotonic_usec)));
@@ -369,6 +371,7 @@ static Task *adopt(TaskManager *m, RunningTask *rt, usec_t now_usec) {
         DL_APPEND(m->running, rt);
         m->n_running++;
         task_recorder_begin(m, t);
+        task_governor_begin(m, rt);
 
         if (m->events.started)
                 m->events.started(t, m->events.userdata);

@@ -19,6 +19,7 @@ typedef struct TaskManagerConfig {
         unsigned running_max;
         unsigned oncpu_hz;
         unsigned recorder_every;    /* as ProbeConfig has it; 0 = no flight recorder */
+        double budget_percent;      /* of the host, for recording; 0 = whatever it takes */
         usec_t recorder_usec;       /* how long it remembers; 0 = no flight recorder */
         const UnwindSource *unwind; /* what it points to outlives the manager; NULL: frame pointers only */
 } TaskManagerConfig;
@@ -29,6 +30,9 @@ typedef struct TaskEvents {
         void (*started)(Task *t, void *userdata);
         /* Over: the task was taken off the manager and is now owned by the callee, with its profile. */
         void (*ended)(Task *t, void *userdata);
+        /* It records less from now on, or is about to be stopped; @text says what and why, and is part of
+         * Task.thinned. May be NULL, as the others. */
+        void (*thinned)(Task *t, const char *text, void *userdata);
         void *userdata;
 } TaskEvents;
 

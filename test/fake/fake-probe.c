@@ -86,6 +86,27 @@ static void fake_counters(void *self, ProbeCounters *ret) {
         *ret = f->counters;
 }
 
+static int fake_oncpu_thin(void *self, unsigned every) {
+        FakeProbe *f = self;
+
+        f->thin = every;
+        return 0;
+}
+
+static int fake_offcpu_threshold(void *self, uint64_t nsec) {
+        FakeProbe *f = self;
+
+        f->threshold_nsec = nsec;
+        return 0;
+}
+
+static int fake_statistics(void *self, bool on) {
+        FakeProbe *f = self;
+
+        f->statistics = on;
+        return 0;
+}
+
 static const ProbeOps fake_ops = {
         .free = fake_free,
         .feature = fake_feature,
@@ -96,6 +117,9 @@ static const ProbeOps fake_ops = {
         .unwatch = fake_unwatch,
         .drain = fake_drain,
         .counters = fake_counters,
+        .oncpu_thin = fake_oncpu_thin,
+        .offcpu_threshold = fake_offcpu_threshold,
+        .statistics = fake_statistics,
 };
 
 int fake_probe_new(FakeProbe *fake, Probe **ret_probe) {

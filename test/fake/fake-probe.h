@@ -21,6 +21,9 @@ typedef struct FakeProbe {
         ProbeUse watched_use[64]; /* of the same index */
         size_t n_watched;
         ProbeCounters counters;
+        unsigned thin; /* as told last; 0 = never */
+        uint64_t threshold_nsec;
+        bool statistics;
 } FakeProbe;
 
 /* The Probe's self is the FakeProbe, which the caller owns (probe_free() frees the Probe only). */

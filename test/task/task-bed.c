@@ -20,6 +20,13 @@ static void on_ended(Task *t, void *userdata) {
         b->ended[b->n_ended++] = t;
 }
 
+static void on_process_added(Process *p, void *userdata) {
+        TaskBed *b = userdata;
+
+        if (task_manager_records(b->manager, p))
+                task_manager_prepare(b->manager, p);
+}
+
 static void on_process_removed(Process *p, void *userdata) {
         TaskBed *b = userdata;
 
@@ -33,13 +40,19 @@ static void on_process_changed(Process *p, void *userdata) {
 }
 
 void task_bed_init(TaskBed *b) {
+        const TaskManagerConfig config = { .running_max = BED_RUNNING_MAX, .oncpu_hz = 100 };
+
+        task_bed_init_config(b, &config);
+}
+
+void task_bed_init_config(TaskBed *b, const TaskManagerConfig *config) {
         const TargetEvents target_events = {
+                .process_added = on_process_added,
                 .process_removed = on_process_removed,
                 .process_changed = on_process_changed,
                 .userdata = b,
         };
         const TaskEvents events = { .started = on_started, .ended = on_ended, .userdata = b };
-        const TaskManagerConfig config = { .running_max = BED_RUNNING_MAX, .oncpu_hz = 100 };
 
         *b = (TaskBed){ .now_usec = BED_START_USEC };
         b->fake.fail[PROBE_FEATURE_TASK_ITERATOR] = -EOPNOTSUPP; /* processes are those of the files */
@@ -53,7 +66,7 @@ void task_bed_init(TaskBed *b) {
                                      b->probe,
                                      b->targets,
                                      b->modules,
-                                     &config,
+                                     config,
                                      &events,
                                      &b->manager),
                      0);
