@@ -170,13 +170,26 @@ static void on_task_ended(Task *t, void *userdata) {
         (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 }
 
+/* A TaskEvents.thinned. */
+static void on_task_thinned(Task *t, const char *text, void *userdata) {
+        log_notice("Task '%s' of '%s': %s.", t->id, t->unit, text);
+}
+
 int daemon_init_tasks(Daemon *d) {
         const TaskManagerConfig config = {
                 .running_max = d->config.tasks_max,
                 .oncpu_hz = d->config.oncpu_hz,
                 .unwind = &daemon_unwind_source,
+                .recorder_every = config_recorder_every(&d->config),
+                .budget_percent = d->config.budget_percent,
+                .recorder_usec = d->config.recorder_sec * USEC_PER_SEC,
         };
-        const TaskEvents events = { .started = on_task_started, .ended = on_task_ended, .userdata = d };
+        const TaskEvents events = {
+                .started = on_task_started,
+                .ended = on_task_ended,
+                .thinned = on_task_thinned,
+                .userdata = d,
+        };
         const TriggerOps ops = {
                 .is_running = on_is_running,
                 .is_alive = on_is_alive,

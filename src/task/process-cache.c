@@ -287,3 +287,7 @@ int process_cache_resolve(
 unsigned process_cache_size(const ProcessCache *c) {
         return HASH_COUNT(c->entries);
 }
+
+ProcessEntry *process_cache_entries(const ProcessCache *c) {
+        return c->entries;
+}

@@ -26,6 +26,7 @@ typedef struct ProcessEntry {
         unsigned n_users; /* tasks that sample it */
         void *users;      /* their list, kept by the user */
         bool wanted;      /* held because a policy watches it */
+        bool recorded;    /* sampled for the flight recorder; only while wanted */
         bool stale;       /* ran exec: read again before the next use */
         bool ran_exec;    /* what was mapped before explains nothing any more */
         bool changed;     /* mapped something: to be read again when its pause is over */
@@ -98,3 +99,4 @@ int process_cache_resolve(
                 uint64_t *ret_offset);
 
 unsigned process_cache_size(const ProcessCache *c);
+ProcessEntry *process_cache_entries(const ProcessCache *c); /* iterate with HASH_ITER(hh, …) */

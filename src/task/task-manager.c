@@ -39,12 +39,17 @@ int task_manager_new(
         m->modules = modules;
         m->config = *config;
         m->events = *events;
+        m->oncpu_thin = 1;
         if (getrandom(&m->id_next, sizeof(m->id_next), GRND_NONBLOCK) != (ssize_t) sizeof(m->id_next))
                 m->id_next = 0;
 
         m->has_events = probe_feature(probe, PROBE_FEATURE_EVENTS, NULL) >= 0;
 
         r = process_cache_new(host, modules, &m->cache);
+        if (r < 0)
+                return r;
+
+        r = task_recorder_init(m);
         if (r < 0)
                 return r;
 
@@ -72,6 +77,8 @@ TaskManager *task_manager_free(TaskManager *m) {
                                 "cprofd was stopped",
                                 clock_monotonic_usec());
 
+        if (m->cache)
+                task_recorder_done(m);
         process_cache_free(m->cache);
         unwind_tables_free(m->unwind);
         free(m);
@@ -97,6 +104,7 @@ void task_manager_end(
         task_manager_drain(m, now_usec); /* what was sampled up to now */
         oncpu_task_update(&rt->oncpu);
         oncpu_task_done(&rt->oncpu);
+        task_governor_end(m, rt, now_usec);
 
         /* @now_usec is when the tick was due; the last sample can be a little younger. */
         (void) task_set_state(t, state, reason, instant_at(MAX_OF(now_usec, t->last_sample.monotonic_usec)));
@@ -362,6 +370,8 @@ static Task *adopt(TaskManager *m, RunningTask *rt, usec_t now_usec) {
         (void) task_set_state(t, TASK_STATE_RUNNING, NULL, instant_at(now_usec));
         DL_APPEND(m->running, rt);
         m->n_running++;
+        task_recorder_begin(m, t);
+        task_governor_begin(m, rt);
 
         if (m->events.started)
                 m->events.started(t, m->events.userdata);
@@ -405,6 +415,7 @@ int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Ta
                 return fail_to_start(m, TAKE_PTR(t), r, reason, now_usec);
 
         TAKE_PTR(t);
+        m->now_usec = now_usec;
         *ret_task = adopt(m, TAKE_PTR(rt), now_usec);
         return 0;
 }

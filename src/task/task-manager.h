@@ -4,6 +4,7 @@
 #include "monitor/monitor.h"
 #include "target/process-maps.h"
 #include "task/process-cache.h"
+#include "task/recorder.h"
 #include "task/task.h"
 #include "task/unwind-tables.h"
 #include "trigger/trigger.h"
@@ -17,6 +18,9 @@ typedef struct TaskManager TaskManager;
 typedef struct TaskManagerConfig {
         unsigned running_max;
         unsigned oncpu_hz;
+        unsigned recorder_every;    /* as ProbeConfig has it; 0 = no flight recorder */
+        double budget_percent;      /* of the host, for recording; 0 = whatever it takes */
+        usec_t recorder_usec;       /* how long it remembers; 0 = no flight recorder */
         const UnwindSource *unwind; /* what it points to outlives the manager; NULL: frame pointers only */
 } TaskManagerConfig;
 
@@ -26,6 +30,9 @@ typedef struct TaskEvents {
         void (*started)(Task *t, void *userdata);
         /* Over: the task was taken off the manager and is now owned by the callee, with its profile. */
         void (*ended)(Task *t, void *userdata);
+        /* It records less from now on, or is about to be stopped; @text says what and why, and is part of
+         * Task.thinned. May be NULL, as the others. */
+        void (*thinned)(Task *t, const char *text, void *userdata);
         void *userdata;
 } TaskEvents;
 
@@ -61,7 +68,8 @@ int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Ta
 /* -ESRCH for no such running task. */
 int task_manager_stop(TaskManager *m, const char *id, const char *reason, usec_t now_usec);
 
-/* Reads the ring and aggregates: about four times a second while tasks run. */
+/* Reads the ring and aggregates: about four times a second while tasks run. task_manager_tick() does it as
+ * well, which is enough for the flight recorder alone. */
 void task_manager_drain(TaskManager *m, usec_t now_usec);
 
 /* Once per tick after the target set: ends tasks that reached their duration or lost their last process,
@@ -91,6 +99,16 @@ void task_manager_counters(TaskManager *m, TaskManagerCounters *ret);
 
 /* Whether one of that kind runs for the subject or for a unit that it belongs to. */
 bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind);
+
+/* Whether the flight recorder is to have that process: a policy for it or for a unit it belongs to records
+ * on-CPU. Such a process is to be prepared; those that a new policy wants are found by task_manager_tick()
+ * within seconds. */
+bool task_manager_records(const TaskManager *m, const Process *p);
+/* What the recorder has of the last @seconds, of the unit and those below it; NULL: of all. As of the last
+ * drain. -EOPNOTSUPP: no recorder; or why it can't record. */
+int task_manager_recent(TaskManager *m, const char *unit, unsigned seconds, Profile **ret_profile);
+const Recorder *task_manager_recorder(const TaskManager *m); /* NULL: none */
+
 unsigned task_manager_n_running(const TaskManager *m);
 unsigned task_manager_n_processes(const TaskManager *m); /* whose mappings are held or soon will be */
 Task *task_manager_find(TaskManager *m, const char *id);

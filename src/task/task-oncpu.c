@@ -5,20 +5,6 @@
 
 #include <utlist.h>
 
-/* One frame before it has an index in some profile. */
-typedef struct ResolvedFrame {
-        uint64_t address;
-        Module *module; /* a reference: reading mappings again may let go of theirs; NULL: unknown */
-        uint64_t offset;
-} ResolvedFrame;
-
-typedef struct ResolvedStack {
-        ResolvedFrame user[CPROF_STACK_MAX];
-        Frame frames[2 * CPROF_STACK_MAX]; /* kernel frames are the same in every profile */
-        unsigned n_kernel, n_user;
-} ResolvedStack;
-_Static_assert(2 * CPROF_STACK_MAX <= PROFILE_FRAMES_MAX, "a sample fits a profile");
-
 void oncpu_task_init(OncpuTask *o, Task *task, Probe *probe, ProcessCache *cache) {
         assert(o);
         assert(task);
@@ -144,48 +130,6 @@ void oncpu_forget_process(ProcessCache *cache, ProcessEntry *e) {
                 }
 }
 
-/* Return addresses name the instruction after the call, which may belong to the next line or function
- * already; only the innermost address of each side is where it was. */
-static uint64_t frame_address(uint64_t address, unsigned index) {
-        return index > 0 && address > 0 ? address - 1 : address;
-}
-
-static void
-stack_resolve(ResolvedStack *s,
-              ProcessCache *cache,
-              ProcessEntry *e,
-              const struct cprof_sample *sample,
-              usec_t now_usec) {
-        const __u64 *user;
-
-        /* The record comes from our own BPF program; still, no count of it may lead out of our arrays. */
-        s->n_kernel = MIN_OF((unsigned) sample->n_kernel, (unsigned) CPROF_STACK_MAX);
-        s->n_user = MIN_OF((unsigned) sample->n_user, (unsigned) CPROF_STACK_MAX);
-
-        for (unsigned i = 0; i < s->n_kernel; i++)
-                s->frames[i] = FRAME(PROFILE_MODULE_KERNEL, frame_address(sample->frames[i], i));
-
-        user = sample->frames + sample->n_kernel;
-        for (unsigned i = 0; i < s->n_user; i++) {
-                ResolvedFrame *f = s->user + i;
-                FrameQuery q = {
-                        .address = frame_address(user[i], i),
-                        .innermost = i == 0,
-                        .now_usec = now_usec,
-                };
-
-                f->address = q.address;
-                f->module = NULL;
-                if (process_cache_resolve(cache, e, &q, &f->module, &f->offset) >= 0)
-                        (void) module_ref(f->module);
-        }
-}
-
-static void stack_release(ResolvedStack *s) {
-        for (unsigned i = 0; i < s->n_user; i++)
-                s->user[i].module = module_unref(s->user[i].module);
-}
-
 static void task_note_instant(Task *t, usec_t at_usec) {
         /* CPUs are drained one after the other: the first to arrive need not be the first to happen. */
         if (t->first_sample.monotonic_usec == 0 || at_usec < t->first_sample.monotonic_usec)
@@ -204,55 +148,44 @@ static void note_end(Task *t, const struct cprof_sample *sample, bool has_user_s
                 t->losses.n_no_user_stack++;
 }
 
-static void task_add_stack(Task *t, const struct cprof_sample *sample, ResolvedStack *s) {
-        unsigned n = s->n_kernel;
-
-        for (unsigned i = 0; i < s->n_user; i++) {
-                const ResolvedFrame *f = s->user + i;
-                unsigned module = PROFILE_MODULE_UNKNOWN;
-
-                if (f->module)
-                        module = profile_module_index(t->profile, f->module);
-                if (module == PROFILE_MODULE_UNKNOWN)
-                        t->losses.n_unknown_frames++;
-
-                s->frames[n++] = FRAME(module, module == PROFILE_MODULE_UNKNOWN ? f->address : f->offset);
-        }
-
-        if (n == 0) /* no stack at all: the time was still spent */
-                s->frames[n++] = FRAME(PROFILE_MODULE_UNKNOWN, 0);
-        note_end(t, sample, s->n_user > 0);
-
-        (void) profile_add(
-                        t->profile, sample->comm, s->frames, n, s->n_kernel, 1); /* counts what it refuses */
-        task_note_instant(t, sample->at_ns / NSEC_PER_USEC);
+/* Older samples were taken for another task and are not this one's. */
+static bool task_takes(const Task *t, const struct cprof_sample *sample) {
+        return sample->at_ns >= t->started.monotonic_usec * NSEC_PER_USEC &&
+                        (t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU));
 }
 
-void oncpu_take_sample(ProcessCache *cache, const struct cprof_sample *sample, usec_t now_usec) {
-        ProcessEntry *e = process_cache_find(cache, (pid_t) sample->pid);
-        SampledProcess *head, *p;
-        ResolvedStack s;
-        bool resolved = false;
+bool oncpu_wants_sample(const ProcessEntry *e, const struct cprof_sample *sample) {
+        const SampledProcess *head = e->users, *p;
 
-        head = e ? e->users : NULL;
+        if (!(sample->flags & CPROF_SAMPLE_TASK))
+                return false;
+
+        DL_FOREACH2(head, p, entry_next)
+        if (task_takes(p->owner->task, sample))
+                return true;
+
+        return false;
+}
+
+void oncpu_take_sample(
+                ProcessEntry *e,
+                const struct cprof_sample *sample,
+                const ResolvedStack *s,
+                unsigned weight) {
+        SampledProcess *head = e->users, *p;
+
         DL_FOREACH2(head, p, entry_next) {
                 Task *t = p->owner->task;
 
-                /* Older ones were taken for another task and are not this one's. */
-                if (sample->at_ns < t->started.monotonic_usec * NSEC_PER_USEC)
-                        continue;
-                if (!(t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU)))
+                if (!task_takes(t, sample))
                         continue;
 
-                if (!resolved)
-                        stack_resolve(&s, cache, e, sample, now_usec);
-                resolved = true;
+                note_end(t, sample, s->n_user > 0);
 
-                task_add_stack(t, sample, &s);
+                /* counts what it refuses */
+                (void) stack_add(s, t->profile, sample->comm, weight, &t->losses.n_unknown_frames);
+                task_note_instant(t, sample->at_ns / NSEC_PER_USEC);
         }
-
-        if (resolved)
-                stack_release(&s);
 }
 
 void oncpu_task_update(OncpuTask *o) {

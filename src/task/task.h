@@ -11,7 +11,7 @@ typedef enum TaskState {
         TASK_STATE_RUNNING,
         TASK_STATE_FINISHED, /* ran its whole time, or its target ended */
         TASK_STATE_FAILED,   /* could not run or was interrupted; what was recorded is kept */
-        TASK_STATE_STOPPED,  /* by request */
+        TASK_STATE_STOPPED,  /* by request, or because recording cost too much */
         _TASK_STATE_MAX,
         _TASK_STATE_INVALID = -EINVAL,
 } TaskState;

@@ -109,7 +109,7 @@ static void burn(void) {
 }
 
 static Task *record_unit(Bench *b, pid_t pid) {
-        TaskRequest request = { .kind = PROFILE_KIND_ON_CPU, .duration_usec = TASK_USEC };
+        TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), .duration_usec = TASK_USEC };
         usec_t second_usec = clock_monotonic_usec();
         Process *p;
         Task *task;

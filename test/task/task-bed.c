@@ -20,6 +20,13 @@ static void on_ended(Task *t, void *userdata) {
         b->ended[b->n_ended++] = t;
 }
 
+static void on_process_added(Process *p, void *userdata) {
+        TaskBed *b = userdata;
+
+        if (task_manager_records(b->manager, p))
+                task_manager_prepare(b->manager, p);
+}
+
 static void on_process_removed(Process *p, void *userdata) {
         TaskBed *b = userdata;
 
@@ -33,23 +40,27 @@ static void on_process_changed(Process *p, void *userdata) {
 }
 
 void task_bed_init(TaskBed *b) {
+        const TaskManagerConfig config = { .running_max = BED_RUNNING_MAX, .oncpu_hz = 100 };
+
+        task_bed_init_config(b, &config);
+}
+
+void task_bed_init_config(TaskBed *b, const TaskManagerConfig *config) {
         const TargetEvents target_events = {
+                .process_added = on_process_added,
                 .process_removed = on_process_removed,
                 .process_changed = on_process_changed,
                 .userdata = b,
         };
         const TaskEvents events = { .started = on_started, .ended = on_ended, .userdata = b };
         const UnwindSource source = fake_unwind_source(&b->unwind);
-        const TaskManagerConfig config = {
-                .running_max = BED_RUNNING_MAX,
-                .oncpu_hz = 100,
-                .unwind = &source,
-        };
+        TaskManagerConfig with_unwind = *config;
 
         *b = (TaskBed){ .now_usec = BED_START_USEC };
         b->fake.fail[PROBE_FEATURE_TASK_ITERATOR] = -EOPNOTSUPP; /* processes are those of the files */
 
         fake_host_init(&b->host);
+        with_unwind.unwind = &source;
         cr_assert_eq(fake_probe_new(&b->fake, &b->probe), 0);
         cr_assert_eq(module_table_new(&b->modules), 0);
         cr_assert_eq(target_set_new(b->host.host, b->probe, &target_events, &b->targets), 0);
@@ -58,7 +69,7 @@ void task_bed_init(TaskBed *b) {
                                      b->probe,
                                      b->targets,
                                      b->modules,
-                                     &config,
+                                     &with_unwind,
                                      &events,
                                      &b->manager),
                      0);

@@ -29,7 +29,8 @@ typedef struct TaskBed {
 #define WEB "/system.slice/web.service"
 #define DB "/system.slice/db.service"
 
-void task_bed_init(TaskBed *b);
+void task_bed_init(TaskBed *b); /* at 100 Hz, without recorder and budget */
+void task_bed_init_config(TaskBed *b, const TaskManagerConfig *config);
 void task_bed_done(TaskBed *b);
 
 /* Advances the time and runs what a second of the daemon runs for tasks. */
