@@ -87,7 +87,7 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "task info nope", 1, "No task 'nope'." },
                 { "task wait", 0, "finished (duration reached): 1188 samples" },
                 { "task export --format=folded -o -", 0, "nginx;main;work;hot 90\n" },
-                { "task export --format=svg", 1, "'pprof' or 'folded'" },
+                { "task export --format=svg", 1, "'pprof', 'folded', 'folded-offcpu'" },
                 { "profile nginx --duration=2s", 0, "task flamegraph " MOCK_TASK_NEW },
                 { "profile nginx --duration=2s --no-wait", 0, MOCK_TASK_NEW "\n" },
                 { "profile nginx --duration=soon", 1, "--duration=" },
