@@ -74,6 +74,7 @@ int oracle(struct bpf_perf_event_data *ctx) {
         rsp = s->r.rsp;
         o->n = unwind_current(ctx, &target, o->frames, &end);
         o->end = end;
+        (void) bpf_probe_read_user(o->red_zone, sizeof(o->red_zone), (void *) (rsp - ORACLE_RED_ZONE));
         copy_stack(o, rsp);
         bpf_ringbuf_submit(o, 0);
         return 0;

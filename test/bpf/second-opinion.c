@@ -39,14 +39,15 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *userdata, void **thread) {
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret, void *userdata) {
         SecondOpinion *s = userdata;
         const struct iovec to = { ret, sizeof(*ret) }, from = { (void *) address, sizeof(*ret) };
-        const uint64_t rsp = s->record->registers[7];
+        const uint64_t bottom = s->record->registers[7] - ORACLE_RED_ZONE;
+        const size_t n = ORACLE_RED_ZONE + s->record->n_copied;
 
-        if (address >= rsp && address + sizeof(*ret) <= rsp + s->record->n_copied) {
-                memcpy(ret, s->record->stack + (address - rsp), sizeof(*ret));
+        if (address >= bottom && address + sizeof(*ret) <= bottom + n) {
+                memcpy(ret, s->record->red_zone + (address - bottom), sizeof(*ret));
                 return true;
         }
 
-        if (address >= rsp && address < rsp + STACK_SPAN) {
+        if (address >= bottom && address < bottom + STACK_SPAN) {
                 s->opinion->short_of_stack |= s->record->n_copied == ORACLE_STACK_MAX;
                 return false;
         }

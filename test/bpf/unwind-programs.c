@@ -89,7 +89,7 @@ static const Program programs[UNWIND_PROGRAMS] = {
             "-dname",
             "CN=x",
             "-keystore",
-            "/dev/null",
+            "/nonexistent/store",
             "-alias",
             "x" } },
         { "torture", { NULL } },
@@ -179,6 +179,7 @@ int unwind_program_start(size_t i, pid_t *ret_pid, pid_t *ret_client) {
         if (!file || !is_installed(file))
                 return -ENOENT;
 
+        (void) unlink(NGINX_SOCKET); /* of a test that was killed */
         pid = fork_child();
         if (pid == 0) {
                 int null = open("/dev/null", O_WRONLY);
