@@ -10,7 +10,8 @@ struct {
         __uint(max_entries, 32 << 20);
 } records SEC(".maps");
 
-__u64 timed_ns = 0, timed_n = 0, timed_frames = 0;
+__u64 times_ns[ORACLE_TIMES] = {};
+__u64 n_times = 0, timed_frames = 0;
 
 /* The stack from @from on, page by page, as far as it can be read here. */
 static __always_inline void copy_stack(struct oracle_record *o, __u64 from) {
@@ -95,8 +96,7 @@ int timed(struct bpf_perf_event_data *ctx) {
         target = *found;
         began = bpf_ktime_get_ns();
         take_sample(ctx, &target, pid, CPROF_SAMPLE_TASK);
-        __sync_fetch_and_add(&timed_ns, bpf_ktime_get_ns() - began);
-        __sync_fetch_and_add(&timed_n, 1);
+        times_ns[__sync_fetch_and_add(&n_times, 1) % ORACLE_TIMES] = bpf_ktime_get_ns() - began;
         __sync_fetch_and_add(&timed_frames, b->head.n_user);
         return 0;
 }

@@ -10,6 +10,8 @@
 #define ORACLE_RED_ZONE 128U /* below the stack pointer: in use, too */
 #define ORACLE_REGISTERS 17  /* of DWARF: general ones and the return address */
 
+#define ORACLE_TIMES 1024U /* the last ones are kept */
+
 struct oracle_record {
         __u32 pid, tid;
         __u32 n, end; /* of our own unwinding */
