@@ -1,242 +1,212 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "symbol/eh-frame.h"
-#include "symbol/eh-image.h"
-#include "symbol/row-text.h"
-
-#include <criterion/criterion.h>
+#include "symbol/eh-rows.h"
 
 TestSuite(eh_frame, .timeout = 20);
 
-#define BYTES(text) (text), sizeof(text) - 1
+typedef struct Span {
+        uint32_t start, size; /* from the start of the code */
+        uint32_t frame;       /* what rsp is away from the CFA; /8 < 128 */
+} Span;
 
-/* version 1, "zR", alignments 1 and -8, return address 16, addresses relative in 4 bytes */
-#define HEAD "\x01zR\0\x01\x78\x10\x01\x1b"
-#define SIGNAL_HEAD "\x01zRS\0\x01\x78\x10\x01\x1b"
-#define INITIAL "\x0c\x07\x08\x90\x01" /* CFA = rsp + 8, return address below */
+static void
+expect_spans(const char *name, const Span *spans, size_t n, const char *expected, uint64_t n_bad) {
+        size_t cie;
 
-#define ADVANCE "\x44" /* by 4 bytes */
+        image.n = 0;
+        cie = eh_add_cie(&image, BYTES(HEAD), BYTES(INITIAL));
+        for (size_t i = 0; i < n && spans[i].frame > 0; i++) {
+                const uint8_t program[] = { 0x0e, (uint8_t) spans[i].frame };
 
-static EhImage image; /* of the test that runs; each has a process of its own */
-
-/* All rows as "PC:RULE …" with pc in hex, relative to the start of the code. */
-static void rows_text(const UnwindRows *rows, char *text, size_t size) {
-        char one[ROW_TEXT_MAX];
-        size_t n = 0;
-
-        text[0] = '\0';
-        for (size_t i = 0; i < rows->n && n < size; i++)
-                n += (size_t) snprintf(
-                                text + n,
-                                size - n,
-                                "%s%x:%s",
-                                i > 0 ? " | " : "",
-                                rows->rows[i].pc,
-                                row_text(&rows->rows[i], one));
+                eh_add_fde(&image, cie, EH_IMAGE_CODE + spans[i].start, spans[i].size, program, 2);
+        }
+        expect_rows(name, expected, n_bad);
 }
 
-static int build(bool with_sections, UnwindRows *ret_rows, EhFrameStats *ret_stats) {
-        _cleanup_(eh_frame_build_freep) EhFrameBuild *b = NULL;
-        _cleanup_(elf_image_freep) ElfImage *elf = NULL;
-        size_t size = eh_finish(&image, with_sections);
-        int r;
+Test(eh_frame, functions_become_one_table) {
+        static const struct {
+                const char *name;
+                Span spans[4];
+                const char *expected;
+                uint64_t n_bad;
+        } rows[] = {
+                { "not sorted",
+                  { { 0x80, 0x40, 32 }, { 0, 0x40, 16 }, { 0x40, 0x40, 24 } },
+                  "0:rsp+16 | 40:rsp+24 | 80:rsp+32 | c0:none",
+                  0 },
+                { "padding of 16 bytes, then 17",
+                  { { 0, 0x10, 16 }, { 0x20, 0x10, 24 }, { 0x41, 0x10, 32 } },
+                  "0:rsp+16 | 20:rsp+24 | 30:none | 41:rsp+32 | 51:none",
+                  0 },
+                { "equal neighbours", { { 0, 0x10, 16 }, { 0x10, 0x10, 16 } }, "0:rsp+16 | 20:none", 0 },
+                { "equal rules around a gap",
+                  { { 0, 0x10, 16 }, { 0x100, 0x10, 16 } },
+                  "0:rsp+16 | 10:none | 100:rsp+16 | 110:none",
+                  0 },
+                { "the one that starts later has what is shared",
+                  { { 0x20, 0x100, 24 }, { 0, 0x80, 16 } },
+                  "0:rsp+16 | 20:rsp+24 | 120:none",
+                  0 },
+                { "one within another",
+                  { { 0, 0x100, 16 }, { 0x40, 0x10, 24 } },
+                  "0:rsp+16 | 40:rsp+24 | 50:none",
+                  0 },
+                { "with the same start the last of the file",
+                  { { 0x10, 0x20, 16 }, { 0x10, 0x40, 24 }, { 0, 8, 8 } },
+                  "0:rsp+8 | 10:rsp+24 | 50:none",
+                  0 },
+                { "empty ones, and outside of code",
+                  { { 0x10, 0, 16 }, { EH_IMAGE_CODE_SIZE, 8, 24 }, { -8U, 16, 24 }, { 0, 8, 16 } },
+                  "0:rsp+16 | 8:none",
+                  3 },
+                { "beyond the end of code",
+                  { { EH_IMAGE_CODE_SIZE - 8, 0x7fffffff, 16 } },
+                  "fff8:rsp+16 | 10000:none",
+                  0 },
+        };
 
-        cr_assert_eq(elf_image_open_memory(image.file, size, &elf), 0);
-        r = eh_frame_build_new(elf, &b);
-        if (r < 0)
-                return r;
-
-        while ((r = eh_frame_build_step(b, 0)) > 0)
-                ;
-        cr_assert_eq(r, 0);
-        eh_frame_build_take(b, ret_rows, ret_stats);
-        return 0;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                expect_spans(rows[i].name, rows[i].spans, 4, rows[i].expected, rows[i].n_bad);
 }
 
-static void expect_rows(const char *name, const char *expected, uint64_t n_bad) {
-        char text[4096];
+Test(eh_frame, many_functions_are_sorted_in_slices) {
+        enum { N = 3000 };
+        _cleanup_(freep) struct cprof_unwind_row *owned = NULL;
         EhFrameStats stats;
         UnwindRows rows;
+        size_t cie = eh_add_cie(&image, BYTES(HEAD), BYTES(INITIAL));
 
-        cr_assert_eq(build(true, &rows, &stats), 0, "%s", name);
-        cr_expect_eq(rows.base, EH_IMAGE_CODE);
-        cr_expect_eq(stats.n_bad_entries, n_bad, "%s: %d bad", name, (int) stats.n_bad_entries);
+        for (unsigned i = 0; i < N; i++) {
+                unsigned place = i * 1009 % N; /* no divisor in common */
+                const uint8_t program[] = { 0x0e, (uint8_t) (8 + 8 * (place % 7)) };
+
+                eh_add_fde(&image, cie, EH_IMAGE_CODE + place * 16, 16, program, 2);
+        }
+
+        cr_assert_eq(build(true, &rows, &stats), 0);
+        owned = rows.rows;
+        cr_expect_eq(stats.n_fdes, N);
+        cr_expect_eq(stats.covered_bytes, 16 * N);
+        cr_assert_eq(rows.n, N + 1);
+        for (unsigned i = 0; i < N; i++) {
+                cr_assert_eq(rows.rows[i].pc, i * 16);
+                cr_assert_eq(rows.rows[i].cfa, (int) (1 + i % 7));
+                cr_assert_eq(unwind_rows_find(&rows, i * 16 + 15), &rows.rows[i]);
+        }
+        cr_expect_eq(unwind_rows_find(&rows, UINT32_MAX), &rows.rows[N]);
+}
+
+Test(eh_frame, row_before_the_first_is_none) {
+        struct cprof_unwind_row one[] = { { .pc = 8 }, { .pc = 9 } };
+        const UnwindRows rows = { one, 2, 0 }, empty = { 0 };
+
+        cr_expect_null(unwind_rows_find(&rows, 7));
+        cr_expect_eq(unwind_rows_find(&rows, 8), &one[0]);
+        cr_expect_eq(unwind_rows_find(&rows, 9), &one[1]);
+        cr_expect_null(unwind_rows_find(&empty, 0));
+}
+
+Test(eh_frame, is_found_without_section_headers) {
+        EhFrameStats stats;
+        UnwindRows rows;
+        char text[256];
+        size_t cie = eh_add_cie(&image, BYTES(HEAD), BYTES(INITIAL));
+
+        eh_add_fde(&image, cie, EH_IMAGE_CODE, 16, BYTES("\x0e\x10"));
+        eh_put32(&image, 0); /* the end; what follows is something else */
+        eh_put32(&image, 0x12345678);
+        cr_assert_eq(build(false, &rows, &stats), 0);
+        cr_expect_eq(stats.n_bad_entries, 0);
         rows_text(&rows, text, sizeof(text));
-        cr_expect_str_eq(text, expected, "%s: '%s', not '%s'", name, text, expected);
+        cr_expect_str_eq(text, "0:rsp+16 | 10:none");
         free(rows.rows);
 }
 
-typedef struct Program {
-        const char *name;
-        const char *bytes;
-        size_t n;
-        const char *expected; /* "" = the FDE is malformed */
-} Program;
+Test(eh_frame, entry_of_no_length_within_a_section_is_not_its_end) {
+        size_t cie = eh_add_cie(&image, BYTES(HEAD), BYTES(INITIAL));
 
-#define PROGRAM(name, bytes, expected) \
-        { name, BYTES(bytes), expected }
+        eh_put32(&image, 0);
+        eh_put32(&image, 0);
+        eh_add_fde(&image, cie, EH_IMAGE_CODE, 16, BYTES("\x0e\x10"));
+        expect_rows("behind an empty entry", "0:rsp+16 | 10:none", 0);
+}
 
-static void expect_programs(const char *head, size_t n_head, const Program *programs, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                size_t cie;
+Test(eh_frame, malformed_entries_are_skipped) {
+        static const struct {
+                const char *name;
+                const char *head;
+                size_t n_head;
+        } heads[] = {
+                { "version 2", BYTES("\x02zR\0\x01\x78\x10\x01\x1b") },
+                { "return address in another register", BYTES("\x01zR\0\x01\x78\x0f\x01\x1b") },
+                { "augmentation without a length", BYTES("\x01R\0\x01\x78\x10\x1b") },
+                { "augmentation that is too long", BYTES("\x01zR\0\x01\x78\x10\x7f\x1b") },
+                { "augmentation that is too short", BYTES("\x01zPR\0\x01\x78\x10\x02\x00\x1b") },
+                { "augmentation without an end", BYTES("\x01zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz") },
+                { "addresses by a pointer to them", BYTES("\x01zR\0\x01\x78\x10\x01\x9b") },
+                { "addresses left out", BYTES("\x01zR\0\x01\x78\x10\x01\xff") },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(heads); i++) {
+                size_t bad, good;
 
                 image.n = 0;
-                cie = eh_add_cie(&image, head, n_head, BYTES(INITIAL));
-                eh_add_fde(&image, cie, EH_IMAGE_CODE, 0x40, programs[i].bytes, programs[i].n);
-                expect_rows(programs[i].name, programs[i].expected, programs[i].expected[0] == '\0');
+                bad = eh_add_cie(&image, heads[i].head, heads[i].n_head, "", 0);
+                good = eh_add_cie(&image, BYTES(HEAD), BYTES(INITIAL));
+                eh_add_fde(&image, bad, EH_IMAGE_CODE + 0x100, 16, BYTES("\x0e\x10"));
+                eh_add_fde(&image, good, EH_IMAGE_CODE, 16, BYTES("\x0e\x10"));
+                expect_rows(heads[i].name, "0:rsp+16 | 10:none", 1);
         }
 }
 
-Test(eh_frame, instructions_become_rows) {
-        static const Program programs[] = {
-                PROGRAM("nothing but the CIE", "", "0:rsp+8 | 40:none"),
-                PROGRAM("a usual prologue with rbp",
-                        "\x41\x0e\x10\x86\x02\x43\x0d\x06\x60\x0c\x07\x08",
-                        "0:rsp+8 | 1:rsp+16 rbp@-16 | 4:rbp+16 rbp@-16 | 24:rsp+8 rbp@-16 | 40:none"),
-                PROGRAM("rbp is restored", "\x86\x02" ADVANCE "\xc6", "0:rsp+8 rbp@-16 | 4:rsp+8 | 40:none"),
-                PROGRAM("restore_extended",
-                        "\x86\x02" ADVANCE "\x06\x06",
-                        "0:rsp+8 rbp@-16 | 4:rsp+8 | 40:none"),
-                PROGRAM("same_value", "\x86\x02" ADVANCE "\x08\x06", "0:rsp+8 rbp@-16 | 4:rsp+8 | 40:none"),
-                PROGRAM("other registers do not matter",
-                        ADVANCE "\x83\x03\x8c\x04\x07\x03\x09\x0c\x0d",
-                        "0:rsp+8 | 40:none"),
-                PROGRAM("states are remembered with their CFA",
-                        "\x0a\x0e\x20\x86\x04" ADVANCE "\x0b" ADVANCE "\x0e\x30",
-                        "0:rsp+32 rbp@-32 | 4:rsp+8 | 8:rsp+48 | 40:none"),
-                PROGRAM("remembered twice",
-                        "\x0e\x10\x0a\x0e\x18\x0a\x0e\x20" ADVANCE "\x0b" ADVANCE "\x0b",
-                        "0:rsp+32 | 4:rsp+24 | 8:rsp+16 | 40:none"),
-                PROGRAM("advance_loc1, 2, 4",
-                        "\x02\x01\x0e\x10\x03\x02\x00\x0e\x18\x04\x03\x00\x00\x00\x0e\x20",
-                        "0:rsp+8 | 1:rsp+16 | 3:rsp+24 | 6:rsp+32 | 40:none"),
-                PROGRAM("equal neighbours are one row",
-                        ADVANCE "\x0e\x08" ADVANCE "\x0e\x10" ADVANCE "\x00",
-                        "0:rsp+8 | 8:rsp+16 | 40:none"),
-                PROGRAM("signed offsets",
-                        "\x13\x7e" ADVANCE "\x12\x06\x7d" ADVANCE "\x11\x06\x03" ADVANCE "\x2f\x06\x03",
-                        "0:rsp+16 | 4:rbp+24 | 8:rbp+24 rbp@-24 | c:rbp+24 rbp@+24 | 40:none"),
-                PROGRAM("size of arguments", "\x2e\x10", "0:rsp+8 | 40:none"),
-                PROGRAM("code beyond the end is cut",
-                        "\x42\x0e\x10\x02\xff\x0e\x20",
-                        "0:rsp+8 | 2:rsp+16 | 40:none"),
-                PROGRAM("a rule at the very end holds nowhere", "\x02\x40\x0e\x20", "0:rsp+8 | 40:none"),
-                PROGRAM("no caller", "\x07\x10", "0:end | 40:none"),
-                PROGRAM("another register", "\x0c\x0a\x00", "0:r10+0 | 40:none"),
-                PROGRAM("another register with rbp", "\x0c\x0b\x20\x86\x02", "0:r11+32 rbp@-16 | 40:none"),
-                PROGRAM("rsp is the CFA", "\x14\x07\x00", "0:rsp+8 | 40:none"),
-        };
+/* An FDE as the CIE of another, of itself, one before the section, and one in the middle of things. */
+Test(eh_frame, cie_that_is_none_is_refused) {
+        size_t cie = eh_add_cie(&image, BYTES(HEAD), BYTES(INITIAL)), fde = image.n;
 
-        expect_programs(BYTES(HEAD), programs, ELEMENTSOF(programs));
+        eh_add_fde(&image, cie, EH_IMAGE_CODE, 16, BYTES("\x0e\x10"));
+        eh_add_fde(&image, fde, EH_IMAGE_CODE + 0x100, 16, BYTES("\x0e\x18"));
+        eh_add_fde(&image, image.n, EH_IMAGE_CODE + 0x200, 16, BYTES("\x0e\x18"));
+        eh_add_fde(&image, (size_t) -64, EH_IMAGE_CODE + 0x300, 16, BYTES("\x0e\x18"));
+        eh_add_fde(&image, cie + 3, EH_IMAGE_CODE + 0x400, 16, BYTES("\x0e\x18"));
+        expect_rows("cyclic", "0:rsp+16 | 10:none", 4);
 }
 
-Test(eh_frame, expressions_become_rows) {
-        static const Program programs[] = {
-                PROGRAM("linkage table",
-                        "\x0f\x0b\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x22",
-                        "0:plt | 40:none"),
-                PROGRAM("linkage table with endbr64",
-                        "\x02\x20\x0f\x0b\x77\x08\x80\x00\x3f\x1a\x39\x2a\x33\x24\x22",
-                        "0:rsp+8 | 29:rsp+16 | 30:rsp+8 | 39:rsp+16 | 40:none"),
-                PROGRAM("not a linkage table",
-                        "\x0f\x0b\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x1c",
-                        "0:unsupported | 40:none"),
-                PROGRAM("realigned stack",
-                        "\x0f\x03\x76\x78\x06\x10\x06\x02\x76\x00",
-                        "0:*(rbp-8)+0 rbp@rbp | 40:none"),
-                PROGRAM("stack pointer kept on the stack",
-                        "\x0f\x06\x77\x90\x01\x06\x23\x08\x86\x02",
-                        "0:*(rsp+144)+8 rbp@-16 | 40:none"),
-                PROGRAM("sum with a literal", "\x0f\x04\x77\x00\x38\x22", "0:rsp+8 | 40:none"),
-                PROGRAM("sum the other way round",
-                        "\x0f\x06\x08\x18\x76\x70\x06\x22",
-                        "0:*(rbp-16)+24 | 40:none"),
-                PROGRAM("difference", "\x0f\x05\x77\x30\x38\x1c\x96", "0:rsp+40 | 40:none"),
-                PROGRAM("constants", "\x0f\x07\x77\x00\x0a\x10\x01\x22\x96", "0:rsp+272 | 40:none"),
-                PROGRAM("rbp saved by the register of the CFA",
-                        "\x0e\x20\x10\x06\x02\x77\x10",
-                        "0:rsp+32 rbp@-16 | 40:none"),
-                PROGRAM("rbp saved by another one", "\x10\x06\x02\x73\x10", "0:unsupported | 40:none"),
-                PROGRAM("an expression goes and a register comes",
-                        "\x0f\x03\x76\x78\x06" ADVANCE "\x0c\x07\x10",
-                        "0:*(rbp-8)+0 | 4:rsp+16 | 40:none"),
-                PROGRAM("read twice", "\x0f\x04\x77\x00\x06\x06", "0:unsupported | 40:none"),
-                PROGRAM("out of range", "\x0f\x06\x77\x00\x06\x08\x80\x22", "0:unsupported | 40:none"),
-                PROGRAM("b is 128", "\x0f\x06\x77\x00\x06\x23\x80\x01", "0:unsupported | 40:none"),
-                PROGRAM("a is odd", "\x0f\x03\x77\x04\x06", "0:unsupported | 40:none"),
-                PROGRAM("from a third register", "\x0f\x03\x73\x08\x06", "0:unsupported | 40:none"),
-                PROGRAM("a constant", "\x0f\x02\x08\x10", "0:unsupported | 40:none"),
-                PROGRAM("empty", "\x0f\x00", "0:unsupported | 40:none"),
-                PROGRAM("stack underflow", "\x0f\x01\x1c", "0:unsupported | 40:none"),
-                PROGRAM("stack overflow",
-                        "\x0f\x0a\x77\x00\x31\x31\x31\x31\x31\x31\x31\x31",
-                        "0:unsupported | 40:none"),
-                PROGRAM("cut short", "\x0f\x01\x77", "0:unsupported | 40:none"),
+Test(eh_frame, lengths_that_lie_end_the_table) {
+        static const struct {
+                const char *name;
+                uint32_t length[3];
+                size_t n;
+        } rows[] = {
+                { "longer than the section", { 0x1000 }, 1 },
+                { "longest", { 0xfffffffe }, 1 },
+                { "extended", { UINT32_MAX, 16 }, 3 },
+                { "extended, longest", { UINT32_MAX, UINT32_MAX, UINT32_MAX }, 3 },
         };
 
-        expect_programs(BYTES(HEAD), programs, ELEMENTSOF(programs));
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                size_t cie;
+
+                image.n = 0;
+                cie = eh_add_cie(&image, BYTES(HEAD), BYTES(INITIAL));
+                eh_add_fde(&image, cie, EH_IMAGE_CODE, 16, BYTES("\x0e\x10"));
+                eh_put(&image, rows[i].length, 4 * rows[i].n);
+                expect_rows(rows[i].name, "0:rsp+16 | 10:none", 1);
+        }
 }
 
-Test(eh_frame, what_no_row_can_say_is_unsupported) {
-        static const Program programs[] = {
-                PROGRAM("odd offset", "\x0e\x0c", "0:unsupported | 40:none"),
-                PROGRAM("odd place of rbp", "\x13\x7e\x14\x06\x01", "0:unsupported | 40:none"),
-                PROGRAM("largest frame",
-                        "\x0e\xf8\xff\x0f" ADVANCE "\x0e\x80\x80\x10",
-                        "0:rsp+262136 | 4:unsupported | 40:none"),
-                PROGRAM("a frame of 4 GiB comes and goes",
-                        "\x0e\x80\x80\x80\x80\x10" ADVANCE "\x0e\x08",
-                        "0:unsupported | 4:rsp+8 | 40:none"),
-                PROGRAM("rbp too far",
-                        "\x05\x06\x7f" ADVANCE "\x05\x06\x80\x01",
-                        "0:rsp+8 rbp@-1016 | 4:unsupported | 40:none"),
-                PROGRAM("rbp at the CFA itself", "\x05\x06\x00", "0:unsupported | 40:none"),
-                PROGRAM("rbp undefined", "\x07\x06", "0:unsupported | 40:none"),
-                PROGRAM("rbp in a register", "\x09\x06\x03", "0:unsupported | 40:none"),
-                PROGRAM("rbp by a value", "\x16\x06\x02\x77\x08", "0:unsupported | 40:none"),
-                PROGRAM("return address in a register", "\x09\x10\x03", "0:unsupported | 40:none"),
-                PROGRAM("return address elsewhere", "\x90\x02", "0:unsupported | 40:none"),
-                PROGRAM("rsp is saved", "\x87\x03", "0:unsupported | 40:none"),
-                PROGRAM("rsp is not the CFA", "\x14\x07\x01", "0:unsupported | 40:none"),
-                PROGRAM("a register that is none", "\x0c\x10\x08", "0:unsupported | 40:none"),
-                PROGRAM("a register of many bits",
-                        "\x0c\x87\x80\x80\x80\x80\x80\x01\x08",
-                        "0:unsupported | 40:none"),
-        };
+Test(eh_frame, files_of_other_machines_and_without_tables_are_refused) {
+        EhFrameStats stats;
+        UnwindRows rows;
+        _cleanup_(elf_image_freep) ElfImage *elf = NULL;
+        EhFrameBuild *b;
+        size_t size;
 
-        expect_programs(BYTES(HEAD), programs, ELEMENTSOF(programs));
-}
+        image.n = 0;
+        cr_expect_eq(build(false, &rows, &stats), -EBADMSG, "a header that leads to nothing");
+        cr_expect_eq(build(true, &rows, &stats), -EBADMSG, "likewise with an empty section");
 
-/* As the C library describes __restore_rt, but only what rows need of it. */
-Test(eh_frame, signal_frame_is_known_by_its_rules) {
-#define CFA "\x0f\x04\x77\xa0\x01\x06"
-#define RIP "\x10\x10\x03\x77\xa8\x01"
-        static const Program programs[] = {
-                PROGRAM("of the kernel", CFA RIP "\x10\x06\x03\x77\xf8\x00", "0:signal | 40:none"),
-                PROGRAM("with usual rules", "", "0:rsp+8 | 40:none"),
-                PROGRAM("of another layout", "\x0f\x04\x77\xa8\x01\x06" RIP, "0:unsupported | 40:none"),
-        };
-        static const Program unmarked[] = { PROGRAM("not marked", CFA RIP, "0:unsupported | 40:none") };
-
-        expect_programs(BYTES(SIGNAL_HEAD), programs, ELEMENTSOF(programs));
-        expect_programs(BYTES(HEAD), unmarked, ELEMENTSOF(unmarked));
-}
-
-Test(eh_frame, malformed_instructions_give_no_rows) {
-        static const Program programs[] = {
-                PROGRAM("unknown instruction", "\x0e\x10\x3f", ""),
-                PROGRAM("restored without having been remembered", ADVANCE "\x0b", ""),
-                PROGRAM("remembered too often",
-                        "\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a",
-                        ""),
-                PROGRAM("offset of an expression", "\x0f\x03\x76\x78\x06\x0e\x08", ""),
-                PROGRAM("register of an expression", "\x0f\x03\x76\x78\x06\x0d\x06", ""),
-                PROGRAM("expression longer than the entry", "\x0f\x7f\x77\x08", ""),
-                PROGRAM("number without an end",
-                        "\x0e\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80",
-                        ""),
-                PROGRAM("number of 70 bits", "\x0e\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", ""),
-                PROGRAM("back to an earlier address", ADVANCE "\x01\x00\x80\xfc\xff", ""),
-        };
-
-        expect_programs(BYTES(HEAD), programs, ELEMENTSOF(programs));
+        (void) eh_add_cie(&image, BYTES(HEAD), BYTES(INITIAL));
+        size = eh_finish(&image, true);
+        ((Elf64_Ehdr *) image.file)->e_machine = EM_AARCH64;
+        cr_assert_eq(elf_image_open_memory(image.file, size, &elf), 0);
+        cr_expect_eq(eh_frame_build_new(elf, &b), -ENODATA);
 }
