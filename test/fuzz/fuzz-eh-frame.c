@@ -2,6 +2,7 @@
 /* Unwind rows and function starts of an ELF file, or of bytes that are taken as an .eh_frame alone. */
 #include "../symbol/eh-image.h"
 #include "symbol/eh-frame.h"
+#include "symbol/function-starts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +30,25 @@ static void build_rows(const ElfImage *image) {
         free(rows.rows);
 }
 
+static void load_starts(const ElfImage *image) {
+        _cleanup_(function_starts_load_freep) FunctionStartsLoad *l = NULL;
+        _cleanup_(function_starts_freep) FunctionStarts *f = NULL;
+        uint64_t start;
+        int r;
+
+        if (function_starts_load_new(image, &l) < 0)
+                return;
+        while ((r = function_starts_load_step(l)) > 0)
+                ;
+        if (r < 0)
+                return;
+
+        f = function_starts_load_take(l);
+        for (uint64_t address = EH_IMAGE_CODE; address < EH_IMAGE_CODE + 0x100; address++)
+                if (function_starts_find(f, address, &start) >= 0 && start > address)
+                        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static EhImage wrapped;
         _cleanup_(elf_image_freep) ElfImage *image = NULL;
@@ -47,7 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 data = wrapped.file;
         }
 
-        if (elf_image_open_memory(data, size, &image) >= 0)
-                build_rows(image);
+        if (elf_image_open_memory(data, size, &image) < 0)
+                return 0;
+
+        build_rows(image);
+        load_starts(image);
         return 0;
 }
