@@ -87,19 +87,18 @@ expect_names(const char *subject,
              char (*names)[64],
              size_t n) {
         const NamerContext context = { .debug_roots = no_roots, .cache = cache };
-        _cleanup_(module_namer_freep) ModuleNamer *namer = NULL;
-        _cleanup_(symbols_freep) Symbols *symbols = NULL;
         _cleanup_(closep) int fd = open_subject(subject);
         char path[] = "/opt/app/subject";
+        Module module = { .type = MODULE_FILE, .path = path, .fd = fd };
+        _cleanup_(symbols_freep) Symbols *symbols = NULL;
+        _cleanup_(module_namer_freep) ModuleNamer *namer = NULL;
         Frame frames[8];
         struct stat st;
         int r;
 
         cr_assert_eq(fstat(fd, &st), 0);
-        const Module module = {
-                .type = MODULE_FILE, .path = path, .fd = fd, .dev = st.st_dev, .inode = st.st_ino
-        };
-
+        module.dev = st.st_dev;
+        module.inode = st.st_ino;
         cr_assert_eq(symbols_new(1, &symbols), 0);
         for (size_t i = 0; i < n; i++) {
                 frames[i] = FRAME(0, addresses[i] - SUBJECT_BASE);
@@ -148,13 +147,14 @@ Test(function_starts, are_not_sought_where_all_code_has_names) {
         _cleanup_(symbol_cache_freep) SymbolCache *cache = NULL;
         const uint64_t addresses[] = { nm_address("subject_hidden") };
         char names[1][64] = { "subject_hidden" };
-        struct stat st;
         _cleanup_(closep) int fd = open_subject("subject");
         _cleanup_(module_symbols_freep) ModuleSymbols *m = NULL;
+        Module module = { .type = MODULE_FILE, .fd = fd };
+        struct stat st;
 
         cr_assert_eq(fstat(fd, &st), 0);
-        const Module module = { .type = MODULE_FILE, .fd = fd, .dev = st.st_dev, .inode = st.st_ino };
-
+        module.dev = st.st_dev;
+        module.inode = st.st_ino;
         cr_assert_eq(symbol_cache_new(1U << 20, &cache), 0);
         expect_names("subject", cache, addresses, names, 1);
         m = symbol_cache_take(cache, &module);
