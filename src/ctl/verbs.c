@@ -10,11 +10,21 @@
 enum {
         COMPOSE = OPTION_GROUP_COMPOSE | OPTION_GROUP_DURATION | OPTION_GROUP_RUNTIME,
         PROFILE = OPTION_GROUP_RECORD | OPTION_GROUP_DURATION | OPTION_GROUP_WAIT,
+        FLAMEGRAPH = OPTION_GROUP_OUTPUT | OPTION_GROUP_BEFORE | OPTION_GROUP_OFF_CPU,
+        DIFF = OPTION_GROUP_OUTPUT | OPTION_GROUP_TOP | OPTION_GROUP_OFF_CPU,
         EXPORT = OPTION_GROUP_FORMAT | OPTION_GROUP_OUTPUT,
 };
 
 static const Verb verbs[] = {
         { NULL, "status", "", 0, 0, 0, verb_status, "Show what the daemon watches, can do and has lost" },
+        { NULL,
+          "top",
+          "[UNIT]",
+          0,
+          1,
+          OPTION_GROUP_FRAMES,
+          verb_top,
+          "Watch units, or the rules and hottest functions of one" },
         { NULL, "profile", "UNIT", 1, 1, PROFILE, verb_profile, "Profile a unit or process now" },
         { NULL, "monitor", "", 0, 0, 0, verb_monitor, "Print policy changes and tasks as they happen" },
         { NULL, "reload", "", 0, 0, 0, verb_reload, "Read configuration and policies again" },
@@ -82,9 +92,17 @@ static const Verb verbs[] = {
           "[ID]",
           0,
           1,
-          OPTION_GROUP_OUTPUT,
+          FLAMEGRAPH,
           verb_task_flamegraph,
           "Write an interactive flame graph, one HTML file" },
+        { "task",
+          "diff",
+          "[ID [ID]]",
+          0,
+          2,
+          DIFF,
+          verb_task_diff,
+          "Compare before the trigger with during, or two tasks" },
         { "task", "export", "[ID]", 0, 1, EXPORT, verb_task_export, "Write the profile for other tools" },
         { "task", "delete", "ID…", 1, INT_MAX, 0, verb_task_delete, "Delete tasks and their profiles" },
 };
@@ -110,6 +128,10 @@ static const struct {
         { OPTION_GROUP_TOP, "--top[=N]", "List the hottest functions (10)" },
         { OPTION_GROUP_FORMAT, "--format=FORMAT", "pprof (default) or folded" },
         { OPTION_GROUP_OUTPUT, "-o --output=FILE", "Write there, '-' for standard output" },
+        { OPTION_GROUP_BEFORE, "--before", "What was recorded before the trigger" },
+        { OPTION_GROUP_OFF_CPU, "--off-cpu", "Time blocked instead of samples on CPU" },
+        { OPTION_GROUP_FRAMES, "-d --delay=SPAN", "Between two looks (1s)" },
+        { OPTION_GROUP_FRAMES, "-n --count=N", "End after so many looks" },
         { OPTION_GROUP_WATCH, "-w --watch", "Show it anew each second until Ctrl-C" },
 };
 
