@@ -73,7 +73,7 @@ static int refuse(const Unit *u, int r, sd_bus_error *error) {
                 return sd_bus_error_setf(
                                 error,
                                 CPROF_BUS_ERROR_NOT_SUPPORTED,
-                                "The recorder is off (Recorder= in cprofd.conf), so nothing is known of the "
+                                "The recorder is off (RecorderHz= in cprofd.conf), so nothing is known of the "
                                 "last seconds.");
         if (r == -EBUSY)
                 return sd_bus_error_setf(

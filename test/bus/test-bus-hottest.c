@@ -111,5 +111,5 @@ Test(test_bus_hottest,
         b.hottest_error = -EOPNOTSUPP;
         bus_bed_fails(bus_bed_call(&b, "GetHottest", "stu", "web", 5 * USEC_PER_SEC, 2),
                       CPROF_BUS_ERROR_NOT_SUPPORTED,
-                      "The recorder is off (Recorder= in cprofd.conf), so nothing is known of the last seconds.");
+                      "The recorder is off (RecorderHz= in cprofd.conf), so nothing is known of the last seconds.");
 }

@@ -134,3 +134,30 @@ int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *err
 
         return sd_bus_reply_method_return(m, "h", from);
 }
+
+int mock_method_get_hottest(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        uint64_t span_usec;
+        const char *unit;
+        unsigned max;
+        int r;
+
+        r = sd_bus_message_read(m, "stu", &unit, &span_usec, &max);
+        if (r < 0)
+                return r;
+
+        if (strcmp(unit, "nginx.service") != 0)
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NOT_SUPPORTED, "The recorder is off.");
+
+        return sd_bus_reply_method_return(
+                        m,
+                        "tta" CPROF_BUS_FUNCTION_SIGNATURE,
+                        UINT64_C(10000000),
+                        UINT64_C(200),
+                        2,
+                        "deflate(\033[2J)",
+                        UINT64_C(150),
+                        UINT64_C(150),
+                        "main",
+                        UINT64_C(0),
+                        UINT64_C(200));
+}
