@@ -21,6 +21,9 @@ typedef struct Finishing {
         struct Finishing *next, *prev;
 } Finishing;
 
+/* A GetHottest whose functions are being named. */
+typedef struct HottestRequest HottestRequest;
+
 struct Daemon {
         DaemonOptions options;
         Config config;
@@ -58,6 +61,7 @@ struct Daemon {
         usec_t bus_retry_usec;
 
         Finishing *finishing; /* oldest first */
+        HottestRequest *hottest_requests;
 
         /* The partial result of a running task, written from time to time so that a crash keeps it. */
         char checkpoint_id[TASK_ID_MAX];
@@ -88,6 +92,11 @@ Task *daemon_find_task(void *userdata, const char *id);
 
 /* daemon-finish.c */
 void daemon_finish_step(Daemon *d, usec_t budget_usec); /* of the first in d->finishing */
+
+/* daemon-hottest.c */
+int daemon_hottest(void *userdata, const char *unit, usec_t span_usec, unsigned max, BusHottest *call);
+bool daemon_hottest_step(Daemon *d);   /* one slice; whether there was anything to do */
+void daemon_hottest_cancel(Daemon *d); /* without answers: the bus is going */
 
 /* daemon-bus.c */
 void daemon_connect_bus(Daemon *d, usec_t now_usec); /* tries again every few seconds; nothing needs it */

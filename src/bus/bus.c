@@ -13,7 +13,7 @@
 
 static const sd_bus_vtable *const vtables[] = {
         bus_manager_vtable, bus_policy_vtable, bus_policy_list_vtable, bus_unit_vtable,
-        bus_window_vtable,  bus_task_vtable,   bus_profile_vtable,
+        bus_window_vtable,  bus_task_vtable,   bus_profile_vtable,     bus_hottest_vtable,
 };
 
 int bus_new(sd_bus *sd_bus, const BusContext *context, Bus **ret_bus) {

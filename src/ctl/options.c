@@ -33,6 +33,7 @@ enum {
         ARG_NO_WAIT,
         ARG_TOP,
         ARG_FORMAT,
+        ARG_BEFORE,
 };
 
 static const struct option long_options[] = {
@@ -61,6 +62,9 @@ static const struct option long_options[] = {
         { "top", optional_argument, NULL, ARG_TOP },
         { "output", required_argument, NULL, 'o' },
         { "format", required_argument, NULL, ARG_FORMAT },
+        { "before", no_argument, NULL, ARG_BEFORE },
+        { "count", required_argument, NULL, 'n' },
+        { "delay", required_argument, NULL, 'd' },
         { "watch", no_argument, NULL, 'w' },
         {},
 };
@@ -164,6 +168,45 @@ static int parse_global_option(int code, Options *o) {
         }
 }
 
+static int parse_delay(const char *text, usec_t *ret) {
+        usec_t delay;
+
+        if (timespan_parse(text, &delay) >= 0 && delay >= OPTION_DELAY_MIN && delay <= OPTION_DELAY_MAX) {
+                *ret = delay;
+                return 0;
+        }
+
+        log_error("Bad value '%s' of --delay=, expected a time span from 100ms to 1h.", text);
+        return -EINVAL;
+}
+
+/* What is shown of a task, and how often. */
+static int parse_view_option(int code, Options *o) {
+        switch (code) {
+        case ARG_BEFORE:
+                note_group(o, OPTION_GROUP_BEFORE, code);
+                o->before = true;
+                return 0;
+        case ARG_OFF_CPU:
+                note_group(o, OPTION_GROUP_OFF_CPU, code);
+                o->off_cpu = true;
+                o->kinds |= PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU);
+                return 0;
+        case 'n':
+                note_group(o, OPTION_GROUP_FRAMES, code);
+                return parse_number("count", optarg, INT_MAX, &o->count);
+        case 'd':
+                note_group(o, OPTION_GROUP_FRAMES, code);
+                return parse_delay(optarg, &o->delay_usec);
+        case 'w':
+                note_group(o, OPTION_GROUP_WATCH, code);
+                o->watch = true;
+                return 0;
+        default:
+                return -EINVAL;
+        }
+}
+
 /* Options of the tasks' verbs. */
 static int parse_task_option(int code, Options *o) {
         switch (code) {
@@ -172,9 +215,8 @@ static int parse_task_option(int code, Options *o) {
                 o->runtime = true;
                 return 0;
         case ARG_ON_CPU:
-        case ARG_OFF_CPU:
                 note_group(o, OPTION_GROUP_RECORD, code);
-                o->kinds |= PROFILE_KIND_BIT(code == ARG_ON_CPU ? PROFILE_KIND_ON_CPU : PROFILE_KIND_OFF_CPU);
+                o->kinds |= PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU);
                 return 0;
         case ARG_PID:
                 note_group(o, OPTION_GROUP_RECORD, code);
@@ -196,12 +238,8 @@ static int parse_task_option(int code, Options *o) {
                 note_group(o, OPTION_GROUP_OUTPUT, code);
                 o->output = optarg;
                 return 0;
-        case 'w':
-                note_group(o, OPTION_GROUP_WATCH, code);
-                o->watch = true;
-                return 0;
         default:
-                return -EINVAL;
+                return parse_view_option(code, o);
         }
 }
 
@@ -260,7 +298,7 @@ int options_parse(int argc, char **argv, Options *ret_options, int *ret_first) {
         opterr = 0;
         optind = 0; /* glibc: start anew, permute */
 
-        while ((code = getopt_long(argc, argv, ":hH:o:w", long_options, NULL)) >= 0) {
+        while ((code = getopt_long(argc, argv, ":d:hH:n:o:w", long_options, NULL)) >= 0) {
                 if (code == '?')
                         return complain_unknown(argv[optind - 1]);
                 if (code == ':') {

@@ -125,6 +125,13 @@ int task_open_profile(Ctl *c, const json_t *task, const char *format, usec_t pat
                 r = ctl_try_call(c, &error, "GetProfile", &reply, "ss", task_id(task), format);
                 if (r >= 0)
                         return take_descriptor(reply, ret_fd);
+                if (strncmp(format, "before", strlen("before")) == 0 &&
+                    sd_bus_error_has_name(&error, CPROF_BUS_ERROR_NO_PROFILE))
+                        return log_error_errno(
+                                        ENODATA,
+                                        "Task %s has nothing from before its trigger: the recorder was off, "
+                                        "or nothing watched the unit then.",
+                                        task_id(task));
                 if (!comes_soon(task, &error) || ctl_now() >= until)
                         return bus_complain(r, &error, "get the profile of task %s", task_id(task));
 
@@ -132,12 +139,13 @@ int task_open_profile(Ctl *c, const json_t *task, const char *format, usec_t pat
         }
 }
 
-int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded) {
+int task_read_profile(
+                Ctl *c, const json_t *task, const char *format, usec_t patience_usec, Folded **ret_folded) {
         _cleanup_(closep) int fd = -EBADF;
         unsigned line = 0;
         int r;
 
-        r = task_open_profile(c, task, "folded", patience_usec, &fd);
+        r = task_open_profile(c, task, format, patience_usec, &fd);
         if (r < 0)
                 return r;
 
@@ -148,6 +156,10 @@ int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **
                 return log_error_errno(r, "Failed to read the profile of task %s: %m", task_id(task));
 
         return 0;
+}
+
+int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded) {
+        return task_read_profile(c, task, "folded", patience_usec, ret_folded);
 }
 
 static double percent(uint64_t n, uint64_t total) {

@@ -22,6 +22,10 @@ bool task_state_is_over(const char *state);
  * that is waited for, @patience_usec at most. */
 int task_open_profile(Ctl *c, const json_t *task, const char *format, usec_t patience_usec, int *ret_fd);
 
+/* @format is a folded one: "folded" (what the task recorded), "before-folded" (what the recorder had of the
+ * time before the trigger), "folded-offcpu" (microseconds blocked). */
+int task_read_profile(
+                Ctl *c, const json_t *task, const char *format, usec_t patience_usec, Folded **ret_folded);
 int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded);
 
 #define TASK_PATIENCE (5 * USEC_PER_SEC)

@@ -9,12 +9,22 @@
 
 enum {
         COMPOSE = OPTION_GROUP_COMPOSE | OPTION_GROUP_DURATION | OPTION_GROUP_RUNTIME,
-        PROFILE = OPTION_GROUP_RECORD | OPTION_GROUP_DURATION | OPTION_GROUP_WAIT,
+        PROFILE = OPTION_GROUP_RECORD | OPTION_GROUP_OFF_CPU | OPTION_GROUP_DURATION | OPTION_GROUP_WAIT,
+        FLAMEGRAPH = OPTION_GROUP_OUTPUT | OPTION_GROUP_BEFORE | OPTION_GROUP_OFF_CPU,
+        DIFF = OPTION_GROUP_OUTPUT | OPTION_GROUP_TOP | OPTION_GROUP_OFF_CPU,
         EXPORT = OPTION_GROUP_FORMAT | OPTION_GROUP_OUTPUT,
 };
 
 static const Verb verbs[] = {
         { NULL, "status", "", 0, 0, 0, verb_status, "Show what the daemon watches, can do and has lost" },
+        { NULL,
+          "top",
+          "[UNIT]",
+          0,
+          1,
+          OPTION_GROUP_FRAMES,
+          verb_top,
+          "Watch units, or the rules and hottest functions of one" },
         { NULL, "profile", "UNIT", 1, 1, PROFILE, verb_profile, "Profile a unit or process now" },
         { NULL, "monitor", "", 0, 0, 0, verb_monitor, "Print policy changes and tasks as they happen" },
         { NULL, "reload", "", 0, 0, 0, verb_reload, "Read configuration and policies again" },
@@ -82,9 +92,17 @@ static const Verb verbs[] = {
           "[ID]",
           0,
           1,
-          OPTION_GROUP_OUTPUT,
+          FLAMEGRAPH,
           verb_task_flamegraph,
           "Write an interactive flame graph, one HTML file" },
+        { "task",
+          "diff",
+          "[ID [ID]]",
+          0,
+          2,
+          DIFF,
+          verb_task_diff,
+          "Compare before the trigger with during, or two tasks" },
         { "task", "export", "[ID]", 0, 1, EXPORT, verb_task_export, "Write the profile for other tools" },
         { "task", "delete", "ID…", 1, INT_MAX, 0, verb_task_delete, "Delete tasks and their profiles" },
 };
@@ -103,7 +121,6 @@ static const struct {
         { OPTION_GROUP_COMPOSE, "--scope=SCOPE", "Judge each 'process' or the 'unit' as a whole" },
         { OPTION_GROUP_COMPOSE, "--description=TEXT", "Say what the policy is for" },
         { OPTION_GROUP_RECORD, "--on-cpu", "Record stacks on CPU (default)" },
-        { OPTION_GROUP_RECORD, "--off-cpu", "Record where threads wait; both go together" },
         { OPTION_GROUP_RECORD, "--pid=PID", "One process of the unit only" },
         { OPTION_GROUP_DURATION, "--duration=SPAN", "Record so long" },
         { OPTION_GROUP_WAIT, "--no-wait", "Print the task's ID and leave it running" },
@@ -111,6 +128,12 @@ static const struct {
         { OPTION_GROUP_TOP, "--top[=N]", "List the hottest functions (10)" },
         { OPTION_GROUP_FORMAT, "--format=FORMAT", "pprof (default), folded, folded-offcpu, before-pprof …" },
         { OPTION_GROUP_OUTPUT, "-o --output=FILE", "Write there, '-' for standard output" },
+        { OPTION_GROUP_BEFORE, "--before", "What was recorded before the trigger" },
+        { OPTION_GROUP_OFF_CPU,
+          "--off-cpu",
+          "Where threads wait and how long; recorded together with --on-cpu" },
+        { OPTION_GROUP_FRAMES, "-d --delay=SPAN", "Between two looks (1s)" },
+        { OPTION_GROUP_FRAMES, "-n --count=N", "End after so many looks" },
         { OPTION_GROUP_WATCH, "-w --watch", "Show it anew each second until Ctrl-C" },
 };
 

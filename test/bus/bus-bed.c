@@ -111,6 +111,19 @@ static int resolve_id(void *userdata, const char *text, char ret_id[static TASK_
         return store_resolve_id(b->store, text, ret_id);
 }
 
+static int hottest(void *userdata, const char *unit, usec_t span_usec, unsigned max, BusHottest *request) {
+        BusBed *b = userdata;
+
+        if (b->hottest_error < 0)
+                return b->hottest_error;
+
+        cr_assert_str_eq(unit, "web.service");
+        cr_assert_eq(span_usec, 5 * USEC_PER_SEC);
+        cr_assert_eq(max, 2);
+        b->hottest = request;
+        return 0;
+}
+
 /* A filter of the client: notes signals. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BusBed *b = userdata;
@@ -151,6 +164,7 @@ static void connect_bus(BusBed *b) {
                 .start_task = start_task,
                 .resolve_id = resolve_id,
                 .find_task = find_task,
+                .hottest = hottest,
                 .userdata = b,
         };
         int fds[2];
@@ -251,6 +265,7 @@ void bus_bed_done(BusBed *b) {
         b->tasks = task_manager_free(b->tasks);
         bus_bed_finish(b);
 
+        b->hottest = bus_hottest_free(b->hottest);
         b->bus = bus_free(b->bus);
         b->client = sd_bus_flush_close_unref(b->client);
         b->server = sd_bus_flush_close_unref(b->server);

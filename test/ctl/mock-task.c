@@ -116,10 +116,17 @@ int mock_method_stop_task(sd_bus_message *m, void *userdata, sd_bus_error *error
 
 /* The profile of the new task is refused once, as one that is still being written. */
 int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        static const char folded[] = "nginx;main;work;hot 90\nnginx;main;work 7\nnginx;main 3\n";
+        static const struct {
+                const char *format, *text;
+        } texts[] = {
+                { "pprof", "not really pprof" },
+                { "folded", "nginx;main;work;hot 90\nnginx;main;work 7\nnginx;main 3\n" },
+                { "before-folded", "nginx;main;work;hot 2\nnginx;main;idle 2\nnginx;main 1\n" },
+                { "folded-offcpu", "nginx;main;read_[k] 1500000\n" },
+        };
         _cleanup_(closep) int from = -EBADF, to = -EBADF;
         Mock *mock = userdata;
-        const char *id, *format;
+        const char *id, *format, *text = NULL;
         int fds[2], r;
 
         r = sd_bus_message_read(m, "ss", &id, &format);
@@ -129,13 +136,46 @@ int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *err
         if (strcmp(id, MOCK_TASK_NEW) == 0 && mock->n_profiles++ == 0)
                 return sd_bus_error_setf(error, CPROF_BUS_ERROR_TASK_RUNNING, "Being written.");
 
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (strcmp(texts[i].format, format) == 0)
+                        text = texts[i].text;
+        if (!text || (strcmp(id, MOCK_TASK_NEW) == 0 && strcmp(format, "before-folded") == 0))
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_PROFILE, "No such part.");
+
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         from = fds[0];
         to = fds[1];
 
-        if (write(to, folded, sizeof(folded) - 1) < 0)
+        if (write(to, text, strlen(text)) < 0)
                 return -errno;
 
         return sd_bus_reply_method_return(m, "h", from);
+}
+
+int mock_method_get_hottest(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        uint64_t span_usec;
+        const char *unit;
+        unsigned max;
+        int r;
+
+        r = sd_bus_message_read(m, "stu", &unit, &span_usec, &max);
+        if (r < 0)
+                return r;
+
+        if (strcmp(unit, "nginx.service") != 0)
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NOT_SUPPORTED, "The recorder is off.");
+
+        return sd_bus_reply_method_return(
+                        m,
+                        "tta" CPROF_BUS_FUNCTION_SIGNATURE,
+                        UINT64_C(10000000),
+                        UINT64_C(200),
+                        2,
+                        "deflate(\033[2J)",
+                        UINT64_C(150),
+                        UINT64_C(150),
+                        "main",
+                        UINT64_C(0),
+                        UINT64_C(200));
 }
