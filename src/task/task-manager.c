@@ -225,19 +225,29 @@ static int sample_subject(TaskManager *m, RunningTask *rt, Subject s, char *rete
         return 0;
 }
 
+/* Adds "off-cpu is not available: …" after what is there. */
+static void _printf_(3, 4) add_why_not(StrBuf *b, ProfileKind kind, const char *format, ...) {
+        va_list ap;
+
+        strbuf_addf(b, "%s%s ", b->length > 0 ? "; " : "", profile_kind_to_string(kind));
+        va_start(ap, format);
+        strbuf_addv(b, format, ap);
+        va_end(ap);
+}
+
 static int kind_make_ready(TaskManager *m, ProfileKind kind, StrBuf *why_not) {
-        const char *name = profile_kind_to_string(kind), *why = NULL;
+        const char *why = NULL;
         int r;
 
         r = probe_feature(m->probe, task_kind_feature(kind), &why);
         if (r < 0) {
-                strbuf_addf(why_not, "%s is not available: %s", name, why ?: strerror(-r));
+                add_why_not(why_not, kind, "is not available: %s", why ?: strerror(-r));
                 return r;
         }
 
         r = probe_arm(m->probe, task_kind_use(kind));
         if (r < 0)
-                strbuf_addf(why_not, "%s could not be loaded: %s", name, strerror(-r));
+                add_why_not(why_not, kind, "could not be loaded: %s", strerror(-r));
 
         return r;
 }
@@ -265,10 +275,8 @@ static int choose_kinds(TaskManager *m, Task *t, Subject s, char **ret_why_not) 
                 if (!(t->kinds & PROFILE_KIND_BIT(k)))
                         continue;
 
-                if (b.length > 0)
-                        strbuf_add(&b, "; ");
                 if (running & PROFILE_KIND_BIT(k)) {
-                        strbuf_addf(&b, "%s is recorded by another task", profile_kind_to_string(k));
+                        add_why_not(&b, k, "is recorded by another task");
                         continue;
                 }
 
