@@ -26,10 +26,11 @@ static int fake_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
 }
 
 static int fake_arm(void *self, ProbeUse use) {
+        ProbeFeature feature = use == PROBE_USE_OFF_CPU ? PROBE_FEATURE_OFF_CPU : PROBE_FEATURE_ON_CPU;
         FakeProbe *f = self;
 
-        if (f->fail[PROBE_FEATURE_ON_CPU] < 0)
-                return f->fail[PROBE_FEATURE_ON_CPU];
+        if (f->fail[feature] < 0)
+                return f->fail[feature];
 
         f->armed = true;
         return 0;

@@ -2,13 +2,12 @@
 #include "store/pprof.h"
 
 #include "fake/fake-symbols.h"
-#include "pprof.pb-c.h"
 #include "store/convert-folded.h"
+#include "store/unpack-pprof.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <zlib.h>
 
 #define PERIOD 10101010U
 #define REALTIME (UINT64_C(1795230605) * USEC_PER_SEC)
@@ -91,31 +90,6 @@ static void encode(const Profile *p, void **ret_data, size_t *ret_length) {
         _cleanup_(task_freep) Task *t = make_task();
 
         cr_assert_eq(pprof_encode(t, TASK_PART_RECORDED, p, &symbols, ret_data, ret_length), 0);
-}
-
-/* The message, to be freed by cprof__pprof__profile__free_unpacked(). */
-static Cprof__Pprof__Profile *unpack(const void *data, size_t length) {
-        size_t size = 64U << 20;
-        unsigned char *plain = malloc(size);
-        z_stream z = { .next_in = (unsigned char *) data, .avail_in = (unsigned) length };
-        Cprof__Pprof__Profile *p;
-
-        cr_assert_not_null(plain);
-        cr_assert_eq(inflateInit2(&z, 15 + 16), Z_OK);
-        z.next_out = plain;
-        z.avail_out = (unsigned) size;
-        cr_assert_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
-        cr_assert_eq(z.avail_in, 0);
-        p = cprof__pprof__profile__unpack(NULL, z.total_out, plain);
-        cr_assert_eq(inflateEnd(&z), Z_OK);
-        free(plain);
-        cr_assert_not_null(p);
-        return p;
-}
-
-static const char *text(const Cprof__Pprof__Profile *p, int64_t index) {
-        cr_assert(index >= 0 && (size_t) index < p->n_string_table, "string %lli", (long long) index);
-        return p->string_table[index];
 }
 
 /* Ids are places in the lists, from 1. */

@@ -236,6 +236,31 @@ Test(store, a_profile_is_kept_beside_its_task) {
 
 /* In a process of its own: files cannot grow beyond a few hundred bytes, as on a disk that is nearly full.
  */
+Test(store, the_time_before_has_a_file_of_its_own) {
+        _cleanup_(store_freep) Store *s = make_store(&generous);
+        _cleanup_(module_table_freep) ModuleTable *modules = NULL;
+        _cleanup_(task_freep) Task *t = make_task(1, TASK_STATE_RUNNING);
+        _cleanup_(profile_freep) Profile *p = NULL;
+        _cleanup_(closep) int fd = -EBADF;
+        const Symbols symbols = {};
+        uint64_t usage;
+
+        cr_assert_eq(module_table_new(&modules), 0);
+        p = make_profile(modules, 1);
+        cr_assert_eq(store_write_profile(s, t, TASK_PART_BEFORE, p, &symbols), 0);
+        cr_expect(exists(t->id, "before.pb.gz"));
+        cr_expect_eq(store_open_profile(s, t->id, TASK_PART_RECORDED), -ENOENT);
+        fd = store_open_profile(s, t->id, TASK_PART_BEFORE);
+        cr_expect_geq(fd, 0);
+
+        usage = store_usage_bytes(s);
+        cr_assert_eq(store_write_profile(s, t, TASK_PART_RECORDED, p, &symbols), 0);
+        cr_expect_gt(store_usage_bytes(s), usage, "both count");
+        cr_assert_eq(store_delete(s, t->id), 0);
+        cr_expect_eq(store_usage_bytes(s), 0);
+        cr_expect_not(exists(t->id, "before.pb.gz"));
+}
+
 static int write_on_full_disk(Store *s, const Task *t, const Profile *p) {
         const struct rlimit limit = { .rlim_cur = 200, .rlim_max = 200 };
         const Symbols symbols = {};

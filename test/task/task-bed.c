@@ -103,9 +103,9 @@ void task_bed_tick(TaskBed *b, usec_t usec) {
         task_manager_tick(b->manager, b->now_usec);
 }
 
-static int start(TaskBed *b, Subject subject, Task **ret_task) {
+static int start(TaskBed *b, Subject subject, ProfileKinds kinds, Task **ret_task) {
         TaskRequest request = {
-                .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                .kinds = kinds,
                 .subject = subject,
                 .duration_usec = USEC_PER_MINUTE,
                 .silence_usec = 2 * USEC_PER_MINUTE,
@@ -124,18 +124,22 @@ static int start(TaskBed *b, Subject subject, Task **ret_task) {
         return r;
 }
 
-int task_bed_start_process(TaskBed *b, pid_t pid, Task **ret_task) {
+int task_bed_start_kinds(TaskBed *b, pid_t pid, ProfileKinds kinds, Task **ret_task) {
         Process *p = target_set_find_process(b->targets, pid);
 
         cr_assert_not_null(p, "no process %i", (int) pid);
-        return start(b, (Subject){ .process = p }, ret_task);
+        return start(b, (Subject){ .process = p }, kinds, ret_task);
+}
+
+int task_bed_start_process(TaskBed *b, pid_t pid, Task **ret_task) {
+        return task_bed_start_kinds(b, pid, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), ret_task);
 }
 
 int task_bed_start_unit(TaskBed *b, const char *unit, Task **ret_task) {
         Unit *u = target_set_find_unit(b->targets, unit);
 
         cr_assert_not_null(u, "no unit %s", unit);
-        return start(b, (Subject){ .unit = u }, ret_task);
+        return start(b, (Subject){ .unit = u }, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), ret_task);
 }
 
 void task_bed_sample(TaskBed *b, pid_t pid, usec_t at_usec, const uint64_t *frames) {
