@@ -85,6 +85,7 @@ static uint64_t n_recent(const char *unit, unsigned seconds) {
 
 Test(task_recorder, records_the_processes_of_watched_units_and_no_others) {
         cr_expect_eq(n_recorded(), 2);
+        cr_expect(bed.fake.armed);
         cr_expect(task_bed_is_watched(&bed, 71));
         cr_expect(task_bed_is_watched(&bed, 72));
         cr_expect_not(task_bed_is_watched(&bed, 80));
@@ -100,6 +101,7 @@ Test(task_recorder, records_the_processes_of_watched_units_and_no_others) {
         target_set_find_unit(bed.targets, "web.service")->watch = NULL;
         task_bed_tick(&bed, 5 * SEC);
         cr_expect_eq(n_recorded(), 0, "no policy wants it any more");
+        cr_expect_not(bed.fake.armed);
 }
 
 Test(task_recorder, a_policy_of_a_process_records_that_one_only) {
