@@ -327,7 +327,7 @@ const sd_bus_vtable bus_task_vtable[] = {
                         method_get_task,
                         SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("DeleteTask", SD_BUS_ARGS("s", id), SD_BUS_NO_RESULT, method_delete_task, 0),
-        SD_BUS_SIGNAL_WITH_ARGS("TaskStarted", SD_BUS_ARGS("s", id, "s", unit, "s", kind), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("TaskStarted", SD_BUS_ARGS("s", id, "s", unit, "s", kinds), 0),
         SD_BUS_SIGNAL_WITH_ARGS("TaskFinished", SD_BUS_ARGS("s", id, "s", unit, "s", state, "s", reason), 0),
         SD_BUS_VTABLE_END,
 };

@@ -90,16 +90,34 @@ static int copy_all(int from, int to) {
         }
 }
 
+/* What GetProfile knows, and the end of the name of the file. */
+static const struct {
+        const char *name, *suffix;
+        bool binary;
+} formats[] = {
+        { "pprof", "pb.gz", true },
+        { "folded", "folded", false },
+        { "folded-offcpu", "offcpu.folded", false },
+        { "before-pprof", "before.pb.gz", true },
+        { "before-folded", "before.folded", false },
+};
+
 int verb_task_export(Ctl *c, int argc, char **argv) {
         const char *format = c->options.format ?: "pprof";
-        bool pprof = strcmp(format, "pprof") == 0;
         _cleanup_(json_decrefp) json_t *task = NULL;
         _cleanup_(output_done) Output out = { .fd = -EBADF };
         _cleanup_(closep) int fd = -EBADF;
+        size_t i = 0;
         int r;
 
-        if (!pprof && strcmp(format, "folded") != 0)
-                return log_error_errno(EINVAL, "Unknown format '%s', expected 'pprof' or 'folded'.", format);
+        while (i < ELEMENTSOF(formats) && strcmp(formats[i].name, format) != 0)
+                i++;
+        if (i == ELEMENTSOF(formats))
+                return log_error_errno(
+                                EINVAL,
+                                "Unknown format '%s', expected 'pprof', 'folded', 'folded-offcpu', "
+                                "'before-pprof' or 'before-folded'.",
+                                format);
 
         r = task_get(c, argc > 0 ? argv[0] : "latest", &task);
         if (r < 0)
@@ -109,7 +127,7 @@ int verb_task_export(Ctl *c, int argc, char **argv) {
         if (r < 0)
                 return r;
 
-        r = output_open(c, task, pprof ? "pb.gz" : "folded", pprof, &out);
+        r = output_open(c, task, formats[i].suffix, formats[i].binary, &out);
         if (r < 0)
                 return r;
 
@@ -138,11 +156,12 @@ static int make_subtitle(const json_t *task, char **ret_text) {
 
 static int make_title(const json_t *task, char **ret_text) {
         const char *process = json_text_at(task, "process", NULL);
+        char kinds[PROFILE_KINDS_TEXT_MAX];
         int n;
 
         n = asprintf(ret_text,
                      "%s of %s%s%s",
-                     json_text_at(task, "kind", "?"),
+                     task_kinds_text(task, kinds),
                      json_text_at(task, "unit", "?"),
                      process ? ", " : "",
                      process ?: "");
@@ -165,6 +184,9 @@ int verb_task_flamegraph(Ctl *c, int argc, char **argv) {
         r = task_read_folded(c, task, TASK_PATIENCE, &f);
         if (r < 0)
                 return r;
+
+        if (!task_has_kind(task, PROFILE_KIND_ON_CPU) && task_has_kind(task, PROFILE_KIND_OFF_CPU))
+                info.unit_label = "µs";
 
         r = make_title(task, &title);
         if (r >= 0)

@@ -27,6 +27,7 @@ enum {
         ARG_SCOPE,
         ARG_RUNTIME,
         ARG_ON_CPU,
+        ARG_OFF_CPU,
         ARG_PID,
         ARG_WAIT,
         ARG_NO_WAIT,
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
         { "scope", required_argument, NULL, ARG_SCOPE },
         { "runtime", no_argument, NULL, ARG_RUNTIME },
         { "on-cpu", no_argument, NULL, ARG_ON_CPU },
+        { "off-cpu", no_argument, NULL, ARG_OFF_CPU },
         { "pid", required_argument, NULL, ARG_PID },
         { "wait", no_argument, NULL, ARG_WAIT },
         { "no-wait", no_argument, NULL, ARG_NO_WAIT },
@@ -169,8 +171,10 @@ static int parse_task_option(int code, Options *o) {
                 note_group(o, OPTION_GROUP_RUNTIME, code);
                 o->runtime = true;
                 return 0;
-        case ARG_ON_CPU: /* the only kind there is, and the default */
+        case ARG_ON_CPU:
+        case ARG_OFF_CPU:
                 note_group(o, OPTION_GROUP_RECORD, code);
+                o->kinds |= PROFILE_KIND_BIT(code == ARG_ON_CPU ? PROFILE_KIND_ON_CPU : PROFILE_KIND_OFF_CPU);
                 return 0;
         case ARG_PID:
                 note_group(o, OPTION_GROUP_RECORD, code);

@@ -3,6 +3,7 @@
 
 #include "ctl/policy-text.h"
 
+#include "basic/profile-kind.h"
 #include "basic/time-util.h"
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@ typedef enum JsonMode {
 typedef enum OptionGroup {
         OPTION_GROUP_COMPOSE = 1 << 0,  /* --unit= … --when=: parts of a policy */
         OPTION_GROUP_RUNTIME = 1 << 1,  /* --runtime */
-        OPTION_GROUP_RECORD = 1 << 2,   /* --on-cpu, --pid= */
+        OPTION_GROUP_RECORD = 1 << 2,   /* --on-cpu, --off-cpu, --pid= */
         OPTION_GROUP_WAIT = 1 << 3,     /* --wait, --no-wait */
         OPTION_GROUP_TOP = 1 << 4,      /* --top[=N] */
         OPTION_GROUP_OUTPUT = 1 << 5,   /* --output= */
@@ -38,6 +39,7 @@ typedef struct Options {
         PolicyFlags policy; /* .duration is also that of "profile" */
         bool runtime;
 
+        ProfileKinds kinds; /* 0 = not said */
         bool no_wait;
         bool watch;
         unsigned pid; /* 0 = the whole unit */

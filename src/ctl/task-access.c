@@ -41,6 +41,34 @@ const char *task_id(const json_t *task) {
         return json_text_at(task, "id", "?");
 }
 
+static ProfileKinds kind_bit(const json_t *name) {
+        int k = json_is_string(name) ? profile_kind_from_string(json_string_value(name)) : -EINVAL;
+
+        return k >= 0 ? PROFILE_KIND_BIT(k) : 0;
+}
+
+static ProfileKinds task_kinds(const json_t *task) {
+        const json_t *list = json_at(task, "kinds"), *name;
+        ProfileKinds kinds = 0;
+        size_t i;
+
+        if (!list) /* of a task that an earlier version recorded */
+                return kind_bit(json_at(task, "kind"));
+
+        json_array_foreach(list, i, name) kinds |= kind_bit(name);
+        return kinds;
+}
+
+const char *task_kinds_text(const json_t *task, char buf[static PROFILE_KINDS_TEXT_MAX]) {
+        ProfileKinds kinds = task_kinds(task);
+
+        return kinds ? profile_kinds_to_string(kinds, buf) : "?";
+}
+
+bool task_has_kind(const json_t *task, ProfileKind kind) {
+        return task_kinds(task) & PROFILE_KIND_BIT(kind);
+}
+
 bool task_state_is_over(const char *state) {
         return strcmp(state, "pending") != 0 && strcmp(state, "running") != 0;
 }
@@ -55,7 +83,7 @@ static bool comes_soon(const json_t *task, const sd_bus_error *error) {
                 return true;
 
         return sd_bus_error_has_name(error, CPROF_BUS_ERROR_NO_PROFILE) &&
-                        json_u64_at(task, "n_samples") > 0;
+                        (json_u64_at(task, "n_samples") > 0 || json_u64_at(task, "offcpu.switches") > 0);
 }
 
 static int take_descriptor(sd_bus_message *reply, int *ret_fd) {

@@ -12,6 +12,17 @@ ProbeFeature task_kind_feature(ProfileKind kind) {
         return features[kind];
 }
 
+ProbeUse task_kind_use(ProfileKind kind) {
+        static const ProbeUse uses[_PROFILE_KIND_MAX] = {
+                [PROFILE_KIND_ON_CPU] = PROBE_USE_ON_CPU,
+                [PROFILE_KIND_OFF_CPU] = PROBE_USE_OFF_CPU,
+        };
+
+        assert(kind >= 0 && kind < _PROFILE_KIND_MAX);
+
+        return uses[kind];
+}
+
 ProfileKinds task_kinds_possible(Probe *p, ProfileKinds kinds, const char **ret_reason) {
         const char *first = NULL;
 

@@ -7,6 +7,7 @@
 /* Which kinds of profiles this kernel can record. */
 
 ProbeFeature task_kind_feature(ProfileKind kind);
+ProbeUse task_kind_use(ProfileKind kind);
 
 /* Those of @kinds that can be recorded. *ret_reason (may be NULL) says of the first other one what is
  * missing; static or owned by the probe, NULL if there is none. */

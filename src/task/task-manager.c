@@ -246,10 +246,6 @@ static int sample_subject(TaskManager *m, RunningTask *rt, Subject s, char *rete
 }
 
 static int kind_make_ready(TaskManager *m, ProfileKind kind, StrBuf *why_not) {
-        static const ProbeUse uses[_PROFILE_KIND_MAX] = {
-                [PROFILE_KIND_ON_CPU] = PROBE_USE_ON_CPU,
-                [PROFILE_KIND_OFF_CPU] = PROBE_USE_OFF_CPU,
-        };
         const char *name = profile_kind_to_string(kind), *why = NULL;
         int r;
 
@@ -259,7 +255,7 @@ static int kind_make_ready(TaskManager *m, ProfileKind kind, StrBuf *why_not) {
                 return r;
         }
 
-        r = probe_arm(m->probe, uses[kind]);
+        r = probe_arm(m->probe, task_kind_use(kind));
         if (r < 0)
                 strbuf_addf(why_not, "%s could not be loaded: %s", name, strerror(-r));
 

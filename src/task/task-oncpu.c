@@ -2,6 +2,7 @@
 #include "task/task-oncpu.h"
 
 #include "host/clock.h"
+#include "task/task-kind.h"
 
 #include <utlist.h>
 
@@ -31,31 +32,24 @@ SampledProcess *oncpu_task_find(OncpuTask *o, pid_t pid) {
         return NULL;
 }
 
-static const struct {
-        ProfileKind kind;
-        ProbeUse use;
-} kind_uses[] = {
-        { PROFILE_KIND_ON_CPU, PROBE_USE_ON_CPU },
-        { PROFILE_KIND_OFF_CPU, PROBE_USE_OFF_CPU },
-};
-
-static void task_unwatch(OncpuTask *o, pid_t pid, size_t n_uses) {
-        for (size_t i = n_uses; i > 0; i--)
-                if (o->task->kinds & PROFILE_KIND_BIT(kind_uses[i - 1].kind))
-                        probe_unwatch(o->probe, pid, kind_uses[i - 1].use);
+/* Ends the watch for those kinds of the task that come before @end. */
+static void task_unwatch(OncpuTask *o, pid_t pid, ProfileKind end) {
+        for (ProfileKind k = 0; k < end; k++)
+                if (o->task->kinds & PROFILE_KIND_BIT(k))
+                        probe_unwatch(o->probe, pid, task_kind_use(k));
 }
 
 /* For all kinds or for none. */
 static int task_watch(OncpuTask *o, pid_t pid) {
         int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(kind_uses); i++) {
-                if (!(o->task->kinds & PROFILE_KIND_BIT(kind_uses[i].kind)))
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++) {
+                if (!(o->task->kinds & PROFILE_KIND_BIT(k)))
                         continue;
 
-                r = probe_watch(o->probe, pid, kind_uses[i].use);
+                r = probe_watch(o->probe, pid, task_kind_use(k));
                 if (r < 0) {
-                        task_unwatch(o, pid, i);
+                        task_unwatch(o, pid, k);
                         return r;
                 }
         }
@@ -105,7 +99,7 @@ void oncpu_task_remove(OncpuTask *o, SampledProcess *p) {
 
         assert(p->owner == o);
 
-        task_unwatch(o, e->key.pid, ELEMENTSOF(kind_uses));
+        task_unwatch(o, e->key.pid, _PROFILE_KIND_MAX);
 
         DL_DELETE2(head, p, entry_prev, entry_next);
         e->users = head;

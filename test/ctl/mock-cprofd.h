@@ -12,6 +12,7 @@ typedef struct MockBus {
 
 #define MOCK_TASK_OLD "20261121T031005-9f3c"
 #define MOCK_TASK_NEW "20261121T041005-0001"
+#define MOCK_TASK_BOTH "20261121T051005-0002" /* of two kinds */
 
 /* Returns -ENOENT without dbus-daemon. */
 int mock_bus_start(MockBus *m);

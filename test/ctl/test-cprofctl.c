@@ -83,13 +83,30 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "task list", 0, "1 task listed." },
                 { "task info", 0, "decided 800us after the second closed, first sample after 9.9ms" },
                 { "task info", 0, "3 samples dropped" },
+                { "task info", 0, "on-cpu of nginx.service" },
+                { "task info " MOCK_TASK_BOTH, 0, "on-cpu off-cpu of nginx.service" },
+                { "task info " MOCK_TASK_BOTH,
+                  0,
+                  "Stacks: 99.0 % complete, 75.0 % of frames named (eh-frame)" },
+                { "task info " MOCK_TASK_BOTH, 0, " 7 left all known mappings" },
+                { "task info " MOCK_TASK_BOTH,
+                  0,
+                  "Cost: daemon used 0.30 % of the host (1.5s, and 20ms in the kernel)" },
+                { "task info " MOCK_TASK_BOTH, 0, "Waited: 12s in 345 waits, and 2s for a CPU" },
+                { "task info " MOCK_TASK_BOTH, 0, "Before: 60 samples of the 4s before" },
+                { "task info " MOCK_TASK_BOTH, 0, "Thinned: every second sample only" },
+                { "task info --json " MOCK_TASK_BOTH, 0, "\"host_share_ppm\": 3000" },
                 { "task info latest --top=1", 0, "90.0   90.0   90    90 hot" },
                 { "task info nope", 1, "No task 'nope'." },
                 { "task wait", 0, "finished (duration reached): 1188 samples" },
                 { "task export --format=folded -o -", 0, "nginx;main;work;hot 90\n" },
-                { "task export --format=svg", 1, "'pprof' or 'folded'" },
+                { "task export --format=before-folded -o -", 0, "nginx;main;work;hot 90\n" },
+                { "task export --format=svg", 1, "'pprof', 'folded', 'folded-offcpu'" },
                 { "profile nginx --duration=2s", 0, "task flamegraph " MOCK_TASK_NEW },
                 { "profile nginx --duration=2s --no-wait", 0, MOCK_TASK_NEW "\n" },
+                { "profile nginx --duration=2s --on-cpu --no-wait", 0, MOCK_TASK_NEW "\n" },
+                { "profile nginx --duration=2s --off-cpu --no-wait", 1, "Bad kinds 'off-cpu'" },
+                { "profile nginx --duration=2s --off-cpu --on-cpu --no-wait", 0, MOCK_TASK_BOTH "\n" },
                 { "profile nginx --duration=soon", 1, "--duration=" },
                 { "reload", 0, "" },
         };
@@ -205,5 +222,5 @@ Test(cprofctl, bash_completion_knows_every_verb) {
         cr_assert_not_null(f);
         cr_assert_eq(read_full_fd(fileno(f), 1 << 16, &output, &length), 0);
         cr_expect_eq(pclose(f), 0);
-        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded\n");
+        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded\nfolded-offcpu\n");
 }

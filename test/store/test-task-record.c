@@ -78,12 +78,36 @@ Test(task_record, a_task_comes_back_as_it_was) {
         t->first_sample = (TaskInstant){ 9, 10 };
         t->last_sample = (TaskInstant){ 11, 12 };
         t->n_samples = UINT64_C(1) << 62;
-        t->losses = (TaskLosses){ 1, 22, 333, 4444 };
+        t->losses = (TaskLosses){ 1, 22, 333, 4444, 55555, 666666 };
+        t->kinds = PROFILE_KINDS_ALL;
+        t->left_out = copy("off-cpu is not available: no BTF");
+        t->kernel_path = copy("eh-frame");
+        t->thinned = copy("every second sample only");
+        t->quality = (TaskQuality){
+                .n_stacks_user = 70, .n_frames = 71, .n_frames_named = 72, .n_python_frames = 73
+        };
+        for (unsigned i = 0; i < CPROF_END_MAX; i++)
+                t->quality.ends[i] = 100 + i;
+        t->cost = (TaskCost){ 80, 81, 82, 83, 84 };
+        t->offcpu = (TaskOffcpu){ 90, 91, 92, 93, 94 };
+        t->n_before_samples = 60;
+        t->before_period_nsec = 61;
+        t->before_first_sample = (TaskInstant){ 62, 63 };
 
         back = round_trip(t);
 
         cr_expect_str_eq(back->id, "20261121T031005-9f3c");
-        cr_expect_eq(back->kinds, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU));
+        cr_expect_eq(back->kinds, PROFILE_KINDS_ALL);
+        cr_expect_str_eq(back->left_out, t->left_out);
+        cr_expect_str_eq(back->kernel_path, "eh-frame");
+        cr_expect_str_eq(back->thinned, t->thinned);
+        cr_expect_eq(memcmp(&back->quality, &t->quality, sizeof(t->quality)), 0);
+        cr_expect_eq(memcmp(&back->cost, &t->cost, sizeof(t->cost)), 0);
+        cr_expect_eq(memcmp(&back->offcpu, &t->offcpu, sizeof(t->offcpu)), 0);
+        cr_expect_eq(back->n_before_samples, 60);
+        cr_expect_eq(back->before_period_nsec, 61);
+        expect_instant(back->before_first_sample, t->before_first_sample);
+        cr_expect_null(back->before);
         cr_expect_eq(back->state, TASK_STATE_STOPPED);
         cr_expect_str_eq(back->reason, t->reason);
         cr_expect_str_eq(back->unit, "nginx.service");
@@ -215,6 +239,36 @@ Test(task_record, the_largest_record_is_within_the_bound) {
 #define HEAD \
         "{\n\"format\": 1,\n\"id\": \"20261121T031005-9f3c\",\n\"kind\": \"on-cpu\",\n\"state\": \"finished\""
 
+#define NO_KIND "{\"format\": 1, \"id\": \"20261121T031005-9f3c\",\n"
+
+Test(task_record, kinds_are_a_list_and_were_one_text_before) {
+        static const struct {
+                const char *json;
+                ProfileKinds kinds;
+        } rows[] = {
+                { HEAD "}", PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU) },
+                { NO_KIND "\"kind\": \"off-cpu\", \"state\": \"failed\"}",
+                  PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU) },
+                { NO_KIND "\"kinds\": [\"off-cpu\"], \"state\": \"failed\"}",
+                  PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU) },
+                { NO_KIND "\"kinds\": [\"off-cpu\", \"on-cpu\"], \"state\": \"failed\"}",
+                  PROFILE_KINDS_ALL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_(freep) char *message = NULL;
+                _cleanup_(task_freep) Task *t = NULL;
+
+                cr_assert_eq(task_record_parse(rows[i].json, strlen(rows[i].json), &t, &message),
+                             0,
+                             "row %zu: %s",
+                             i,
+                             message);
+                cr_expect_eq(t->kinds, rows[i].kinds, "row %zu", i);
+                cr_expect_eq(t->cost.wall_nsec, 0, "what is not there is not known");
+        }
+}
+
 Test(task_record, unknown_members_are_ignored) {
         static const char json[] =
                         HEAD ",\n\"colour\": {\"a\": [1, null]},\n\"causes\": [{\"threshold\": 1, "
@@ -243,9 +297,16 @@ Test(task_record, bad_records_are_refused_with_the_line) {
                 { "{\"format\": 1}", "task.json:1: id: missing" },
                 { "{\"format\": 1,\n\"id\": 5}", "task.json:2: id: not a string" },
                 { "{\"format\": 1,\n\"id\": \"../../etc\"}", "task.json:2: id: not the id of a task" },
-                { "{\"format\": 1, \"id\": \"20261121T031005-9f3c\"}", "task.json:1: kind: missing" },
-                { "{\"format\": 1, \"id\": \"20261121T031005-9f3c\",\n\"kind\":\"off-cpu\"}",
+                { "{\"format\": 1, \"id\": \"20261121T031005-9f3c\"}", "task.json:1: kinds: missing" },
+                { "{\"format\": 1, \"id\": \"20261121T031005-9f3c\",\n\"kind\":\"network\"}",
                   "task.json:2: kind: not a kind of profile of this version" },
+                { NO_KIND "\"kinds\": \"on-cpu\"}", "task.json:2: kinds: not a list" },
+                { NO_KIND "\"kinds\": []}", "task.json:2: kinds: none or too many" },
+                { NO_KIND "\"kinds\": [\"on-cpu\", \"off-cpu\", \"on-cpu\"]}",
+                  "task.json:2: kinds: none or too many" },
+                { NO_KIND "\"kinds\": [\"on-cpu\", 1]}", "task.json:2: kinds: not a string" },
+                { NO_KIND "\"kinds\": [\"on-cpu\", \"on-gpu\"]}",
+                  "task.json:2: kinds: not a kind of profile of this version" },
                 { "{\"format\": 1, \"id\": \"20261121T031005-9f3c\", \"kind\":\"on-cpu\",\n\n\"state\" :\"happy\"}",
                   "task.json:3: state: not the state of a task" },
                 { HEAD ",\n\"id\": \"20261121T031005-9f3c\"}", "task.json:6: " }, /* twice */
@@ -272,6 +333,10 @@ Test(task_record, bad_records_are_refused_with_the_line) {
                   "task.json:6: causes[0].count: 4294967296 is out of range" },
                 { HEAD ",\n\"causes\": [{\"policy\": 1}]}", "task.json:6: causes[0].policy: not a string" },
                 { HEAD ",\n\"losses\": []}", "task.json:6: losses: not an object" },
+                { HEAD ",\n\"ends\": 7}", "task.json:6: ends: not an object" },
+                { HEAD ",\n\"cost\": {\"host_share_ppm\": \"1\"}}",
+                  "task.json:6: host_share_ppm: not a whole number" },
+                { HEAD ",\n\"thinned\": []}", "task.json:6: thinned: not a string" },
                 { HEAD ",\n\"losses\": {\"ring_full\": -1}}", "task.json:6: ring_full: -1 is out of range" },
                 { HEAD "} trailing", "task.json:5: " },
                 { HEAD ",\n\"x\": NaN}", "task.json:6: " },

@@ -53,11 +53,14 @@ void task_bed_init_config(TaskBed *b, const TaskManagerConfig *config) {
                 .userdata = b,
         };
         const TaskEvents events = { .started = on_started, .ended = on_ended, .userdata = b };
+        const UnwindSource source = fake_unwind_source(&b->unwind);
+        TaskManagerConfig with_unwind = *config;
 
         *b = (TaskBed){ .now_usec = BED_START_USEC };
         b->fake.fail[PROBE_FEATURE_TASK_ITERATOR] = -EOPNOTSUPP; /* processes are those of the files */
 
         fake_host_init(&b->host);
+        with_unwind.unwind = &source;
         cr_assert_eq(fake_probe_new(&b->fake, &b->probe), 0);
         cr_assert_eq(module_table_new(&b->modules), 0);
         cr_assert_eq(target_set_new(b->host.host, b->probe, &target_events, &b->targets), 0);
@@ -66,7 +69,7 @@ void task_bed_init_config(TaskBed *b, const TaskManagerConfig *config) {
                                      b->probe,
                                      b->targets,
                                      b->modules,
-                                     config,
+                                     &with_unwind,
                                      &events,
                                      &b->manager),
                      0);
@@ -77,6 +80,8 @@ void task_bed_done(TaskBed *b) {
 
         b->manager = task_manager_free(b->manager);
         cr_expect_eq(b->fake.n_watched, 0, "a process is still sampled");
+        cr_expect_eq(b->fake.n_mapped > 0 ? fake_probe_n_rows(&b->fake) : 0, 0, "a table is still there");
+        cr_expect_eq(b->unwind.n_jobs, 0, "a job is still there");
 
         for (unsigned i = 0; i < b->n_ended; i++)
                 task_free(b->ended[i]);
