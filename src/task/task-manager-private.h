@@ -46,6 +46,7 @@ struct TaskManager {
 
         Recorder *recorder; /* NULL: off */
         int recorder_error; /* -errno: the sampler cannot be had for it */
+        bool recorder_armed;
         unsigned n_recorded;
         usec_t recorder_synced_usec;
 
