@@ -198,8 +198,8 @@ void cfa_expression_of_cfa(DwarfReader expression, CfaState *ret_state) {
         if (evaluate(expression, &value) < 0 || value.form == VALUE_CONSTANT)
                 return;
 
-        ret_state->form = value.form == VALUE_DEREF ? CFA_DEREF : CFA_REGISTER;
-        ret_state->reg = value.reg;
+        ret_state->form = value.form == VALUE_DEREF ? CFA_DEREF : CFA_SUM;
+        ret_state->base = value.reg;
         ret_state->a = (int32_t) value.a;
         ret_state->b = (int32_t) value.b;
 }
