@@ -53,6 +53,9 @@ int task_manager_update_members(TaskManager *m, RunningTask *rt, Unit *u);
 /* Samples one process for @rt; returns as oncpu_task_add(). */
 int task_manager_add_process(TaskManager *m, RunningTask *rt, ProcessKey key, SampledProcess **ret_process);
 
-/* task-processes.c: before the samples are read, and after. */
+/* task-processes.c: their mappings and tables, by what the probe can do. */
+int task_manager_init_processes(TaskManager *m);
+
+/* Before the samples are read, and after. */
 void task_manager_read_events(TaskManager *m, usec_t now_usec);
 void task_manager_drop_exited(TaskManager *m);

@@ -188,3 +188,12 @@ static void check(void (*work)(void), const char *name) {
 Test(children, that_live_for_20_ms_are_sampled_and_named) {
         check(burn, "short-lived");
 }
+
+static void run_shell(void) {
+        (void) execl("/bin/sh", "sh", "-c", "i=0; while [ $i -lt 12000 ]; do i=$((i+1)); done", NULL);
+        _exit(1);
+}
+
+Test(children, that_ran_another_program_are_sampled_and_named) {
+        check(run_shell, "sh");
+}
