@@ -15,6 +15,7 @@
 
 TestSuite(children, .timeout = 60);
 
+#define LOOP_NAME "short-lived"
 #define CHILD_USEC (20 * USEC_PER_MSEC)
 #define TASK_USEC (6 * USEC_PER_SEC)
 
@@ -77,7 +78,7 @@ static usec_t cpu_usec(int who) {
 
 /* One child after the other: each works for 20 ms and is gone. @used_usec: CPU time of all. */
 static void loop(volatile usec_t *used_usec, void (*work)(void)) {
-        (void) prctl(PR_SET_NAME, "short-lived");
+        (void) prctl(PR_SET_NAME, LOOP_NAME);
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 
         for (;;) {
@@ -133,13 +134,16 @@ static Task *record_unit(Bench *b, pid_t pid, const volatile usec_t *used_usec, 
         return b->ended;
 }
 
-/* Samples of threads of that name, and how many of their frames are known. */
+/* Samples of the loop and of its children, which have its name until they run a program of @name, and how
+ * many of their frames are known. */
 static uint64_t count_samples(const Profile *profile, const char *name, uint64_t *ret_known) {
         uint64_t n = 0, known = 0;
         ProfileStack *s, *next;
 
         HASH_ITER(hh, profile_stacks(profile), s, next) {
-                if (strcmp(profile_thread_name(profile, s->thread), name) != 0)
+                const char *thread = profile_thread_name(profile, s->thread);
+
+                if (strcmp(thread, name) != 0 && strcmp(thread, LOOP_NAME) != 0)
                         continue;
                 n += s->n_samples;
                 if (frame_module(s->frames[s->n_kernel < s->n_frames ? s->n_kernel : 0]) !=
@@ -154,6 +158,7 @@ static uint64_t count_samples(const Profile *profile, const char *name, uint64_t
 static void check(void (*work)(void), const char *name) {
         volatile usec_t *used_usec;
         usec_t before_usec, all_usec;
+        TaskManagerCounters c;
         uint64_t n, n_known;
         double share;
         Bench b = {};
@@ -173,6 +178,10 @@ static void check(void (*work)(void), const char *name) {
         all_usec = *used_usec - before_usec;
         spawn_kill(pid);
 
+        task_manager_counters(b.tasks, &c);
+        cr_expect_gt(c.unwind.n_tables, 0);
+        cr_expect_eq(c.unwind.n_modules_failed, 0);
+
         n = count_samples(t->profile, name, &n_known);
         share = (double) n * (double) t->sample_period_nsec / 1000 / (double) all_usec;
         cr_log_warn("%.1f %% of the time has samples, %.1f %% of these a known place",
@@ -186,7 +195,7 @@ static void check(void (*work)(void), const char *name) {
 }
 
 Test(children, that_live_for_20_ms_are_sampled_and_named) {
-        check(burn, "short-lived");
+        check(burn, LOOP_NAME);
 }
 
 static void run_shell(void) {
