@@ -15,9 +15,10 @@
 
 TestSuite(children, .timeout = 60);
 
+#define SAMPLES_HZ 997 /* many, so that chance does not decide */
 #define LOOP_NAME "short-lived"
 #define CHILD_USEC (20 * USEC_PER_MSEC)
-#define TASK_USEC (6 * USEC_PER_SEC)
+#define TASK_USEC (4 * USEC_PER_SEC)
 
 typedef struct Bench {
         Host *host;
@@ -46,13 +47,13 @@ static void bench_open(Bench *b) {
         const TaskEvents task_events = { .ended = on_ended, .userdata = b };
         const TaskManagerConfig config = {
                 .running_max = 4,
-                .oncpu_hz = 99,
+                .oncpu_hz = SAMPLES_HZ,
                 .unwind = &daemon_unwind_source,
         };
         int r;
 
         cr_assert_eq(host_new("/", &b->host), 0);
-        cr_assert_eq(probe_new(&(ProbeConfig){}, &b->probe), 0);
+        cr_assert_eq(probe_new(&(ProbeConfig){ .oncpu_hz = SAMPLES_HZ }, &b->probe), 0);
         cr_assert_eq(target_set_new(b->host, b->probe, &events, &b->targets), 0);
         cr_assert_eq(module_table_new(&b->modules), 0);
         r = task_manager_new(b->host, b->probe, b->targets, b->modules, &config, &task_events, &b->tasks);
@@ -198,11 +199,24 @@ Test(children, that_live_for_20_ms_are_sampled_and_named) {
         check(burn, LOOP_NAME);
 }
 
+#define SHELL_NAME "cprof-test-sh" /* other shells may run as well */
+
+static char shell_path[64];
+
 static void run_shell(void) {
-        (void) execl("/bin/sh", "sh", "-c", "i=0; while [ $i -lt 12000 ]; do i=$((i+1)); done", NULL);
+        (void) execl(shell_path, SHELL_NAME, "-c", "i=0; while [ $i -lt 12000 ]; do i=$((i+1)); done", NULL);
         _exit(1);
 }
 
 Test(children, that_ran_another_program_are_sampled_and_named) {
-        check(run_shell, "sh");
+        char directory[] = "/tmp/test-children-XXXXXX";
+
+        cr_assert_not_null(mkdtemp(directory));
+        (void) snprintf(shell_path, sizeof(shell_path), "%s/" SHELL_NAME, directory);
+        cr_assert_eq(symlink("/bin/sh", shell_path), 0);
+
+        check(run_shell, SHELL_NAME);
+
+        (void) unlink(shell_path);
+        (void) rmdir(directory);
 }
