@@ -43,7 +43,7 @@ typedef enum ProbeEventType {
         PROBE_EVENT_MAP,  /* an executable mapping appeared */
         PROBE_EVENT_EXEC, /* all mappings are others now */
         PROBE_EVENT_FORK, /* @parent made @pid; both have the same mappings */
-        PROBE_EVENT_EXIT, /* of the last thread */
+        PROBE_EVENT_EXIT, /* of the first thread: of the process, unless others outlive it */
 } ProbeEventType;
 
 typedef struct ProbeEvent {
