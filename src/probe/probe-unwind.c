@@ -73,12 +73,12 @@ static int create_maps(ProbeUnwind *u) {
                                                sizeof(struct cprof_target),
                                                u->config.watched_max,
                                                NULL);
-        if (r < 0) {
-                u->targets_fd = -EBADF;
-                destroy_maps(u);
-        }
+        if (r >= 0)
+                return 0;
 
-        return r < 0 ? r : 0;
+        u->targets_fd = -EBADF;
+        destroy_maps(u);
+        return r;
 }
 
 int probe_unwind_new(const ProbeConfig *config, ProbeUnwind **ret_unwind) {

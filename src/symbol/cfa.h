@@ -22,6 +22,7 @@ typedef enum CfaForm {
         CFA_UNKNOWN,  /* none yet, or one we can't hold */
         CFA_REGISTER, /* register + a */
         CFA_DEREF,    /* *(register + a) + b */
+        CFA_INDEX,    /* *(rsp + 8 * register + a) + 8 */
         CFA_PLT,      /* rsp + 8, and 8 more from byte a of each 16 on */
 } CfaForm;
 
