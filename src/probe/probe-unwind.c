@@ -123,18 +123,14 @@ int probe_unwind_share(
         int r;
 
         r = create_maps(u);
-        if (r < 0)
-                return r;
+        if (r >= 0)
+                r = bpf_map__reuse_fd(rows, u->rows.fd);
+        if (r >= 0)
+                r = bpf_map__reuse_fd(mappings, u->mappings.fd);
+        if (r >= 0)
+                r = bpf_map__reuse_fd(targets, u->targets_fd);
 
-        r = bpf_map__reuse_fd(rows, u->rows.fd);
-        if (r < 0)
-                return r;
-
-        r = bpf_map__reuse_fd(mappings, u->mappings.fd);
-        if (r < 0)
-                return r;
-
-        return bpf_map__reuse_fd(targets, u->targets_fd);
+        return r;
 }
 
 void probe_unwind_release(ProbeUnwind *u) {
