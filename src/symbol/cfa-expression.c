@@ -188,18 +188,18 @@ static bool index_of(DwarfReader r, CfaState *ret_state) {
         static const uint8_t end[] = {
                 0x00, OP_LIT0 + 8, 0x1e, OP_PLUS, OP_DEREF, OP_PLUS_UCONST, 0x08,
         };
-        uint8_t a, base;
+        uint8_t a, index;
 
         if (dwarf_left(&r) != 3 + sizeof(end) || memcmp(r.at + 3, end, sizeof(end)) != 0)
                 return false;
 
         a = r.at[1];
-        base = r.at[2];
-        if (r.at[0] != OP_BREG0 + CFA_RSP || a >= 64 || base < OP_BREG0 || base > OP_BREG0 + 15)
+        index = r.at[2];
+        if (r.at[0] != OP_BREG0 + CFA_RSP || a >= 64 || index < OP_BREG0 || index > OP_BREG0 + 15)
                 return false;
 
         ret_state->form = CFA_INDEX;
-        ret_state->reg = base - OP_BREG0;
+        ret_state->base = index - OP_BREG0;
         ret_state->a = a;
         return true;
 }
@@ -222,8 +222,8 @@ void cfa_expression_of_cfa(DwarfReader expression, CfaState *ret_state) {
         if (evaluate(expression, &value) < 0 || value.form == VALUE_CONSTANT)
                 return;
 
-        ret_state->form = value.form == VALUE_DEREF ? CFA_DEREF : CFA_REGISTER;
-        ret_state->reg = value.reg;
+        ret_state->form = value.form == VALUE_DEREF ? CFA_DEREF : CFA_SUM;
+        ret_state->base = value.reg;
         ret_state->a = (int32_t) value.a;
         ret_state->b = (int32_t) value.b;
 }
