@@ -107,6 +107,9 @@ struct cprof_unwind_row cfa_row(const CfaState *s, bool signal_frame) {
         if (s->form == CFA_PLT)
                 return row_of(CPROF_RULE_PLT, 0, rbp);
 
+        if (s->form == CFA_INDEX && is_word_within(s->a, -2048, 2047))
+                return row_of(CPROF_RULE_DEREF_INDEX, s->a / 8 * 16 + s->base, rbp);
+
         if (s->form == CFA_DEREF && is_word_within(s->a, -2048, 2047) && is_word_within(s->b, 0, 15)) {
                 if (s->base == CFA_RBP)
                         return row_of(CPROF_RULE_DEREF_RBP, s->a / 8 * 16 + s->b / 8, rbp);

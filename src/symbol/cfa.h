@@ -23,6 +23,7 @@ typedef enum CfaForm {
         CFA_REGISTER, /* register + offset */
         CFA_SUM,      /* by expression: base + a */
         CFA_DEREF,    /* ditto: *(base + a) + b */
+        CFA_INDEX,    /* ditto: *(rsp + 8 * base + a) + 8 */
         CFA_PLT,      /* ditto: rsp + 8, and 8 more from byte a of each 16 on */
 } CfaForm;
 

@@ -13,7 +13,7 @@
 #define VDSO_MAX 65536
 
 typedef struct Reader {
-        ProbeUnwind *unwind;
+        Probe *probe;
         pid_t pid;
         ProbeMapping mappings[MAPPINGS_MAX];
         size_t n, n_rows;
@@ -30,7 +30,7 @@ static void add_table(Reader *rd, const ElfImage *image, uint64_t offset, ProbeM
 
         cr_assert_eq(eh_frame_build_step(build, USEC_INFINITY), 0);
         eh_frame_build_take(build, &rows, NULL);
-        cr_assert_eq(probe_unwind_table_add(rd->unwind, &rows, &m->table), 0);
+        cr_assert_eq(probe_unwind_add(rd->probe, &rows, &m->table), 0);
 
         m->base = m->start - address + rows.base;
         rd->n_rows += rows.n;
@@ -82,15 +82,15 @@ static int on_mapping(const MapsLine *line, void *userdata) {
         return 0;
 }
 
-size_t unwind_process(ProbeUnwind *u, pid_t pid) {
+size_t unwind_process(Probe *p, pid_t pid) {
         _cleanup_(host_freep) Host *host = NULL;
         _cleanup_(freep) Reader *rd = calloc(1, sizeof(*rd));
 
         cr_assert_not_null(rd);
-        *rd = (Reader){ .unwind = u, .pid = pid };
+        *rd = (Reader){ .probe = p, .pid = pid };
 
         cr_assert_eq(host_new("/", &host), 0);
         cr_assert_eq(procfs_for_each_exec_mapping(host, pid, on_mapping, rd), 0);
-        cr_assert_eq(probe_unwind_process_map(u, pid, rd->mappings, rd->n), 0);
+        cr_assert_eq(probe_unwind_map(p, pid, rd->mappings, rd->n), 0);
         return rd->n_rows;
 }
