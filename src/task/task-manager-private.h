@@ -35,6 +35,16 @@ struct TaskManager {
         uint16_t id_next; /* last part of the next ID */
 };
 
+/* Makes the kernel ready and begins to watch the subject's processes. Kinds in @running, which other tasks
+ * record, and those that are not possible are left out of the task. On failure @reterr_reason says why. */
+int task_manager_begin(
+                TaskManager *m,
+                RunningTask *rt,
+                Subject subject,
+                ProfileKinds running,
+                char *reterr_reason,
+                size_t size);
+
 /* Ends @rt, which is freed, and hands its task over. */
 void task_manager_end(TaskManager *m, RunningTask *rt, TaskState state, const char *reason, usec_t now_usec);
 
