@@ -71,7 +71,8 @@ static int report(Ctl *c, json_t *task) {
 
         task_print_end(task);
         /* Descriptors do not cross ssh: the summary alone then, the verbs that read profiles say why. */
-        if ((json_u64_at(task, "n_samples") == 0 && json_u64_at(task, "offcpu.switches") == 0) || sd_bus_can_send(c->bus, SD_BUS_TYPE_UNIX_FD) <= 0)
+        if ((json_u64_at(task, "n_samples") == 0 && json_u64_at(task, "offcpu.switches") == 0) ||
+            sd_bus_can_send(c->bus, SD_BUS_TYPE_UNIX_FD) <= 0)
                 return task_exit_status(task);
 
         r = task_read_folded(c, task, TASK_PATIENCE, &f);

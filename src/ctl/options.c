@@ -174,7 +174,8 @@ static int parse_task_option(int code, Options *o) {
         case ARG_ON_CPU:
         case ARG_OFF_CPU:
                 note_group(o, OPTION_GROUP_RECORD, code);
-                o->kinds |= PROFILE_KIND_BIT(code == ARG_ON_CPU ? PROFILE_KIND_ON_CPU : PROFILE_KIND_OFF_CPU);
+                o->kinds |= PROFILE_KIND_BIT(
+                                code == ARG_ON_CPU ? PROFILE_KIND_ON_CPU : PROFILE_KIND_OFF_CPU);
                 return 0;
         case ARG_PID:
                 note_group(o, OPTION_GROUP_RECORD, code);

@@ -215,7 +215,8 @@ static void print_ends(const json_t *t) {
 }
 
 static void print_quality(const json_t *t) {
-        uint64_t n_stacks = json_u64_at(t, "quality.stacks_user"), n_frames = json_u64_at(t, "quality.frames");
+        uint64_t n_stacks = json_u64_at(t, "quality.stacks_user"),
+                 n_frames = json_u64_at(t, "quality.frames");
         uint64_t n_complete = json_u64_at(t, "ends.root") + json_u64_at(t, "ends.frame_pointer");
         _cleanup_(freep) char *path = clean(t, "kernel_path", "");
         bool known = path && path[0] != '\0';
