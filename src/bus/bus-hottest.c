@@ -49,7 +49,7 @@ int bus_hottest_answer(
 
         assert(h);
 
-        r = sd_bus_message_new_method_return(h->m, &reply);
+        r = sd_bus_message_new_method_return(owned->m, &reply);
         if (r >= 0)
                 r = sd_bus_message_append(reply, "tt", period_nsec, n_samples);
         if (r >= 0)
@@ -65,7 +65,7 @@ int bus_hottest_fail(BusHottest *h, int error, const char *message) {
 
         assert(h);
 
-        return sd_bus_reply_method_errnof(h->m, error, "%s: %m", message);
+        return sd_bus_reply_method_errnof(owned->m, error, "%s: %m", message);
 }
 
 static int refuse(const Unit *u, int r, sd_bus_error *error) {
