@@ -3,6 +3,7 @@
 #include "probe/probe-bpf.h"
 
 #include "basic/log.h"
+#include "probe/probe-offcpu.h"
 
 #include <bpf/libbpf.h>
 #include <stdarg.h>
@@ -17,7 +18,9 @@ typedef struct ProbeBpf {
 
         ProbeTasks *tasks;
         ProbeOncpu *oncpu;          /* only while armed */
+        ProbeOffcpu *offcpu;        /* ditto */
         ProbeCounters oncpu_before; /* of samplers that were disarmed */
+        uint64_t offcpu_threshold_nsec;
 
         int errors[_PROBE_FEATURE_MAX]; /* 0 or -errno */
         char reasons[_PROBE_FEATURE_MAX][256];
@@ -46,8 +49,15 @@ static void add_counters(ProbeCounters *sum, const ProbeCounters *more) {
         sum->n_samples += more->n_samples;
         sum->n_ring_full += more->n_ring_full;
         sum->n_no_user_stack += more->n_no_user_stack;
+        sum->n_offcpu_rate_limited += more->n_offcpu_rate_limited;
+        sum->n_offcpu_table_full += more->n_offcpu_table_full;
+        sum->offcpu_table_full_nsec += more->offcpu_table_full_nsec;
+        sum->n_run_queue += more->n_run_queue;
+        sum->run_queue_nsec += more->run_queue_nsec;
         sum->bpf_run_ns += more->bpf_run_ns;
         sum->bpf_run_count += more->bpf_run_count;
+        sum->offcpu_run_ns += more->offcpu_run_ns;
+        sum->offcpu_run_count += more->offcpu_run_count;
 }
 
 static void bpf_free(void *self) {
@@ -56,6 +66,7 @@ static void bpf_free(void *self) {
         if (!b)
                 return;
 
+        probe_offcpu_free(b->offcpu);
         probe_oncpu_free(b->oncpu);
         probe_tasks_free(b->tasks);
         free(b);
@@ -81,11 +92,46 @@ static int bpf_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
         return probe_tasks_pass(b->tasks, fn, userdata);
 }
 
+static int arm_offcpu(ProbeBpf *b) {
+        const char *step = NULL;
+        bool has_dump;
+        int r;
+
+        if (b->offcpu)
+                return 0;
+
+        r = probe_offcpu_new(&b->ns, &b->config, &b->offcpu, &step);
+        set_feature(b, PROBE_FEATURE_OFF_CPU, r, step);
+        has_dump = r >= 0 && probe_offcpu_has_dump(b->offcpu);
+        set_feature(b,
+                    PROBE_FEATURE_THREAD_DUMP,
+                    has_dump ? 0 : (r < 0 ? r : -EOPNOTSUPP),
+                    "loading a sleepable task iterator");
+        if (r < 0)
+                return r;
+
+        probe_offcpu_set_threshold(b->offcpu, b->offcpu_threshold_nsec);
+        return 0;
+}
+
+static void disarm_offcpu(ProbeBpf *b) {
+        ProbeCounters c = {};
+
+        if (!b->offcpu || !probe_offcpu_is_idle(b->offcpu))
+                return;
+
+        probe_offcpu_counters(b->offcpu, &c);
+        add_counters(&b->oncpu_before, &c);
+        b->offcpu = probe_offcpu_free(b->offcpu);
+}
+
 static int bpf_arm(void *self, ProbeUse use) {
         ProbeBpf *b = self;
         const char *step = NULL;
         int r;
 
+        if (use == PROBE_USE_OFF_CPU)
+                return arm_offcpu(b);
         if (use != PROBE_USE_ON_CPU)
                 return -EOPNOTSUPP;
         if (b->oncpu)
@@ -100,6 +146,10 @@ static void bpf_disarm(void *self, ProbeUse use) {
         ProbeBpf *b = self;
         ProbeCounters c = {};
 
+        if (use == PROBE_USE_OFF_CPU) {
+                disarm_offcpu(b);
+                return;
+        }
         if (!b->oncpu || !probe_oncpu_is_idle(b->oncpu))
                 return;
 
@@ -116,20 +166,64 @@ static int bpf_watch(void *self, pid_t pid, ProbeUse use) {
         if (r < 0)
                 return r;
 
+        if (use == PROBE_USE_OFF_CPU)
+                return probe_offcpu_watch(b->offcpu, pid);
+
         return probe_oncpu_add(b->oncpu, pid);
 }
 
 static void bpf_unwatch(void *self, pid_t pid, ProbeUse use) {
         ProbeBpf *b = self;
 
-        if (b->oncpu)
+        if (use == PROBE_USE_OFF_CPU && b->offcpu)
+                probe_offcpu_unwatch(b->offcpu, pid);
+        if (use == PROBE_USE_ON_CPU && b->oncpu)
                 probe_oncpu_remove(b->oncpu, pid);
 }
 
 static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
         ProbeBpf *b = self;
 
-        return b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
+        int n, m;
+
+        n = b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
+        m = b->offcpu ? probe_offcpu_drain(b->offcpu, fn, userdata) : 0;
+        return n < 0 ? n : m < 0 ? m : n + m;
+}
+
+static int bpf_offcpu_begin(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_pass(b->offcpu, pid, /* is_begin= */ true) : -ENOENT;
+}
+
+static int bpf_offcpu_end(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_pass(b->offcpu, pid, /* is_begin= */ false) : -ENOENT;
+}
+
+static int bpf_offcpu_read(void *self, pid_t pid, ProbeOffcpuFn fn, void *userdata) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_totals(b->offcpu, pid, fn, userdata) : 0;
+}
+
+static void bpf_offcpu_forget(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        if (b->offcpu)
+                probe_offcpu_drop(b->offcpu, pid);
+}
+
+static int bpf_offcpu_threshold(void *self, uint64_t nsec) {
+        ProbeBpf *b = self;
+
+        b->offcpu_threshold_nsec = nsec;
+        if (b->offcpu)
+                probe_offcpu_set_threshold(b->offcpu, nsec);
+
+        return 0;
 }
 
 static void bpf_counters(void *self, ProbeCounters *ret) {
@@ -138,8 +232,13 @@ static void bpf_counters(void *self, ProbeCounters *ret) {
 
         if (b->oncpu)
                 probe_oncpu_counters(b->oncpu, &c);
-
         add_counters(&sum, &c);
+
+        c = (ProbeCounters){};
+        if (b->offcpu)
+                probe_offcpu_counters(b->offcpu, &c);
+        add_counters(&sum, &c);
+
         *ret = sum;
 }
 
@@ -152,6 +251,11 @@ static const ProbeOps bpf_ops = {
         .watch = bpf_watch,
         .unwatch = bpf_unwatch,
         .drain = bpf_drain,
+        .offcpu_begin = bpf_offcpu_begin,
+        .offcpu_end = bpf_offcpu_end,
+        .offcpu_read = bpf_offcpu_read,
+        .offcpu_forget = bpf_offcpu_forget,
+        .offcpu_threshold = bpf_offcpu_threshold,
         .counters = bpf_counters,
 };
 
@@ -186,6 +290,8 @@ static void ask_features(ProbeBpf *b) {
 
         if (bpf_arm(b, PROBE_USE_ON_CPU) >= 0)
                 bpf_disarm(b, PROBE_USE_ON_CPU);
+        if (bpf_arm(b, PROBE_USE_OFF_CPU) >= 0)
+                bpf_disarm(b, PROBE_USE_OFF_CPU);
 }
 
 int probe_new(const ProbeConfig *config, Probe **ret_probe) {

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+/* Stacks of blocked threads: taken, named by a hash, and sent once under that name. */
+
+#include "kernel.bpf.h"
+
+#include "cprof-abi.h"
+#include "offcpu.bpf.h"
+#include "pid.bpf.h"
+#include "user-stack.bpf.h"
+
+#define HEAD_WORDS (sizeof(struct cprof_sample) / sizeof(__u64))
+#define SKIP_MAX 16 /* frames of the tracepoint, of this program and of the scheduler itself */
+
+/* Where the kernel keeps its scheduling functions; a size of 0: not known, nothing is left out. */
+const volatile __u64 sched_text = 0;
+const volatile __u64 sched_text_size = 0;
+
+/* struct cprof_sample of blocked stacks, with its frames */
+struct {
+        __uint(type, BPF_MAP_TYPE_RINGBUF);
+        __uint(max_entries, 4096); /* set by the daemon */
+} stacks SEC(".maps");
+
+/* hash -> epoch in which the stack was sent */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, CPROF_OFFCPU_SEEN_MAX);
+        __type(key, __u64);
+        __type(value, __u32);
+} seen SEC(".maps");
+
+/* The head lies right before the first frame that is of interest, so that none needs to be moved. */
+struct stack_buffer {
+        __u64 words[HEAD_WORDS + 2 * CPROF_STACK_MAX];
+        __u64 slack[SKIP_MAX + 1]; /* what the verifier can't rule out */
+};
+
+/* 0 -> of the switch program, which nothing on its CPU interrupts */
+struct {
+        __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+        __uint(max_entries, 1);
+        __type(key, __u32);
+        __type(value, struct stack_buffer);
+} switch_buffers SEC(".maps");
+
+/* 0 -> of the pass that runs; there is one at a time, which a switch may interrupt */
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, 1);
+        __type(key, __u32);
+        __type(value, struct stack_buffer);
+} pass_buffer SEC(".maps");
+
+static __always_inline struct stack_buffer *get_buffer(_Bool of_pass) {
+        __u32 zero = 0;
+
+        if (of_pass)
+                return bpf_map_lookup_elem(&pass_buffer, &zero);
+
+        return bpf_map_lookup_elem(&switch_buffers, &zero);
+}
+
+/* As hash_u64() of src/basic/hash.h, over frames @first to @end. Global functions are verified once, and get
+ * no pointers before 5.13. Never 0. */
+__attribute__((noinline)) __u64 hash_frames(__u32 of_pass, __u32 pid, __u32 first, __u32 end) {
+        struct stack_buffer *b = get_buffer(of_pass != 0);
+        __u64 h = pid;
+
+        if (!b)
+                return 1;
+
+        for (__u32 i = 0; i < 2 * CPROF_STACK_MAX; i++) {
+                if (i < first)
+                        continue;
+                if (i >= end)
+                        break;
+                h ^= b->words[HEAD_WORDS + i];
+                h *= 0xbf58476d1ce4e5b9ULL;
+                h ^= h >> 29;
+        }
+
+        h *= 0x94d049bb133111ebULL;
+        h ^= h >> 32;
+        return h ?: 1;
+}
+
+/* The number of innermost kernel frames that are the same in every wait. */
+static __always_inline __u32 count_skipped(const __u64 *frames, __u32 n) {
+        __u32 skip = 0;
+
+        for (__u32 i = 0; i < SKIP_MAX; i++) {
+                if (i >= n)
+                        break;
+                if (frames[i] - sched_text < sched_text_size)
+                        skip = i + 1;
+                else if (skip > 0)
+                        break;
+        }
+
+        return skip;
+}
+
+/* What lies in a buffer. */
+struct stack {
+        __u32 n_kernel; /* all, with those to skip */
+        __u32 skip;
+        __u32 n_user;
+        __u8 end;
+};
+
+/* Unless it was sent in this epoch. A stack that finds no place is tried again the next time. */
+static __always_inline void
+send_stack(struct stack_buffer *b,
+           const struct stack *s,
+           struct task_struct *task,
+           const struct cprof_offcpu_thread *t,
+           __u64 hash,
+           __u32 epoch) {
+        struct cprof_sample *head;
+        __u32 *sent, skip = s->skip;
+        __u64 size;
+
+        sent = bpf_map_lookup_elem(&seen, &hash);
+        if (sent && *sent == epoch)
+                return;
+
+        if (skip > SKIP_MAX || skip > s->n_kernel)
+                return; /* cannot be; for the verifier */
+
+        head = (struct cprof_sample *) (b->words + skip);
+        __builtin_memset(head, 0, sizeof(*head));
+        head->at_ns = bpf_ktime_get_ns();
+        head->hash = hash;
+        head->pid = t->pid;
+        head->tid = our_pidns_is_first ? (__u32) task->pid : pid_translate(task->thread_pid);
+        __builtin_memcpy(head->comm, t->comm, sizeof(head->comm));
+        head->n_kernel = s->n_kernel - skip;
+        head->n_user = s->n_user;
+        head->cpu = bpf_get_smp_processor_id();
+        head->type = CPROF_RECORD_BLOCKED_STACK;
+        head->end = s->end;
+
+        size = sizeof(*head) + ((__u64) s->n_kernel - skip + s->n_user) * sizeof(__u64);
+        if (size > sizeof(b->words))
+                return; /* ditto */
+
+        /* no wake-up: it needs the locks that a switch holds */
+        if (bpf_ringbuf_output(&stacks, head, size, BPF_RB_NO_WAKEUP) < 0)
+                count(CPROF_COUNTER_RING_FULL, 1);
+        else
+                (void) bpf_map_update_elem(&seen, &hash, &epoch, BPF_ANY);
+}
+
+/* Of the thread that is being switched out. Returns the hash, 0 if there is no stack. */
+static __always_inline __u64
+stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_thread *t, __u32 epoch) {
+        struct stack_buffer *b = get_buffer(0);
+        struct stack s = {};
+        __u64 *frames, hash;
+        long bytes;
+
+        if (!b)
+                return 0;
+
+        frames = b->words + HEAD_WORDS;
+        bytes = bpf_get_stack(ctx, frames, CPROF_STACK_MAX * sizeof(__u64), 0);
+        if (bytes > 0)
+                s.n_kernel = (__u32) bytes / sizeof(__u64);
+        if (s.n_kernel > CPROF_STACK_MAX)
+                return 0; /* cannot be; for the verifier */
+
+        s.skip = count_skipped(frames, s.n_kernel);
+        s.n_user = user_stack(ctx, frames + s.n_kernel, &s.end);
+        if (s.end == CPROF_END_NONE)
+                count(CPROF_COUNTER_NO_USER_STACK, 1);
+
+        hash = hash_frames(0, t->pid, s.skip, s.n_kernel + s.n_user);
+        send_stack(b, &s, task, t, hash, epoch);
+        return hash;
+}
+
+/* Of another thread, which does not run; sent under the hash that @t has already, if any. */
+static __always_inline __u64 stack_of_blocked(
+                struct task_struct *task,
+                const struct cprof_offcpu_thread *t,
+                __u32 epoch,
+                _Bool may_fault) {
+        struct stack_buffer *b = get_buffer(1);
+        struct stack s = { .end = CPROF_END_NONE };
+        __u64 *frames, hash = t->hash;
+        long bytes;
+
+        if (!b)
+                return 0;
+
+        frames = b->words + HEAD_WORDS;
+        bytes = bpf_get_task_stack(task, frames, CPROF_STACK_MAX * sizeof(__u64), 0);
+        if (bytes > 0)
+                s.n_kernel = (__u32) bytes / sizeof(__u64);
+        if (s.n_kernel > CPROF_STACK_MAX)
+                return 0; /* ditto */
+
+        s.skip = count_skipped(frames, s.n_kernel);
+        if (hash == 0)
+                hash = hash_frames(1, t->pid, s.skip, s.n_kernel + s.n_user);
+        send_stack(b, &s, task, t, hash, epoch);
+        return hash;
+}
