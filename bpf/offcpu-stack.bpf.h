@@ -31,8 +31,14 @@ struct {
         __type(value, __u32);
 } seen SEC(".maps");
 
-/* The head lies right before the first frame that is of interest, so that none needs to be moved. */
+/* A stack on its way. Its numbers are here and not in registers, so that the verifier does not follow each
+ * of their values apart. The head of the record comes to lie right before the first frame that is of
+ * interest, so that none needs to be moved. */
 struct stack_buffer {
+        __u32 n_kernel; /* all, with those to skip */
+        __u32 skip;
+        __u32 n_user;
+        __u32 end; /* enum cprof_unwind_end */
         __u64 words[HEAD_WORDS + 2 * CPROF_STACK_MAX];
         __u64 slack[SKIP_MAX + 1]; /* what the verifier can't rule out */
 };
@@ -62,20 +68,33 @@ static __always_inline struct stack_buffer *get_buffer(_Bool of_pass) {
         return bpf_map_lookup_elem(&switch_buffers, &zero);
 }
 
-/* As hash_u64() of src/basic/hash.h, over frames @first to @end. Global functions are verified once, and get
- * no pointers before 5.13. Never 0. */
-__attribute__((noinline)) __u64 hash_frames(__u32 of_pass, __u32 pid, __u32 first, __u32 end) {
+/* Leaves out the innermost kernel frames, which are the same in every wait, and returns a hash of the
+ * others, as hash_u64() of src/basic/hash.h; never 0. Global functions are verified once, and get numbers
+ * only before 5.13. */
+__noinline __u64 finish_stack(__u32 of_pass, __u32 pid) {
         struct stack_buffer *b = get_buffer(of_pass != 0);
+        __u32 first = 0, end;
         __u64 h = pid;
 
         if (!b)
                 return 1;
 
+        for (__u32 i = 0; i < SKIP_MAX; i++) {
+                if (i >= b->n_kernel)
+                        break;
+                if (b->words[HEAD_WORDS + i] - sched_text < sched_text_size)
+                        first = i + 1;
+                else if (first > 0)
+                        break;
+        }
+        b->skip = first;
+        end = b->n_kernel + b->n_user;
+
         for (__u32 i = 0; i < 2 * CPROF_STACK_MAX; i++) {
-                if (i < first)
-                        continue;
                 if (i >= end)
                         break;
+                if (i < b->skip)
+                        continue;
                 h ^= b->words[HEAD_WORDS + i];
                 h *= 0xbf58476d1ce4e5b9ULL;
                 h ^= h >> 29;
@@ -86,65 +105,36 @@ __attribute__((noinline)) __u64 hash_frames(__u32 of_pass, __u32 pid, __u32 firs
         return h ?: 1;
 }
 
-/* The number of innermost kernel frames that are the same in every wait. */
-static __always_inline __u32 count_skipped(const __u64 *frames, __u32 n) {
-        __u32 skip = 0;
-
-        for (__u32 i = 0; i < SKIP_MAX; i++) {
-                if (i >= n)
-                        break;
-                if (frames[i] - sched_text < sched_text_size)
-                        skip = i + 1;
-                else if (skip > 0)
-                        break;
-        }
-
-        return skip;
-}
-
-/* What lies in a buffer. */
-struct stack {
-        __u32 n_kernel; /* all, with those to skip */
-        __u32 skip;
-        __u32 n_user;
-        __u8 end;
-};
-
 /* Unless it was sent in this epoch. A stack that finds no place is tried again the next time. */
 static __always_inline void
-send_stack(struct stack_buffer *b,
-           const struct stack *s,
-           struct task_struct *task,
-           const struct cprof_offcpu_thread *t,
-           __u64 hash,
-           __u32 epoch) {
+send_stack(struct stack_buffer *b, const struct cprof_offcpu_thread *t, __u32 tid, __u64 hash, __u32 epoch) {
+        __u32 *sent, skip = b->skip, n_kernel = b->n_kernel, n_user = b->n_user;
         struct cprof_sample *head;
-        __u32 *sent, skip = s->skip;
         __u64 size;
 
         sent = bpf_map_lookup_elem(&seen, &hash);
         if (sent && *sent == epoch)
                 return;
 
-        if (skip > SKIP_MAX || skip > s->n_kernel)
-                return; /* cannot be; for the verifier */
+        if (skip > SKIP_MAX || n_kernel > CPROF_STACK_MAX || n_user > CPROF_STACK_MAX || skip > n_kernel)
+                return; /* cannot be; for the verifier, as below */
 
         head = (struct cprof_sample *) (b->words + skip);
         __builtin_memset(head, 0, sizeof(*head));
         head->at_ns = bpf_ktime_get_ns();
         head->hash = hash;
         head->pid = t->pid;
-        head->tid = our_pidns_is_first ? (__u32) task->pid : pid_translate(task->thread_pid);
+        head->tid = tid;
         __builtin_memcpy(head->comm, t->comm, sizeof(head->comm));
-        head->n_kernel = s->n_kernel - skip;
-        head->n_user = s->n_user;
+        head->n_kernel = n_kernel - skip;
+        head->n_user = n_user;
         head->cpu = bpf_get_smp_processor_id();
         head->type = CPROF_RECORD_BLOCKED_STACK;
-        head->end = s->end;
+        head->end = b->end;
 
-        size = sizeof(*head) + ((__u64) s->n_kernel - skip + s->n_user) * sizeof(__u64);
+        size = sizeof(*head) + ((__u64) n_kernel - skip + n_user) * sizeof(__u64);
         if (size > sizeof(b->words))
-                return; /* ditto */
+                return;
 
         /* no wake-up: it needs the locks that a switch holds */
         if (bpf_ringbuf_output(&stacks, head, size, BPF_RB_NO_WAKEUP) < 0)
@@ -153,12 +143,17 @@ send_stack(struct stack_buffer *b,
                 (void) bpf_map_update_elem(&seen, &hash, &epoch, BPF_ANY);
 }
 
+static __always_inline __u32 sample_tid(struct task_struct *task) {
+        return our_pidns_is_first ? (__u32) task->pid : pid_translate(task->thread_pid);
+}
+
 /* Of the thread that is being switched out. Returns the hash, 0 if there is no stack. */
 static __always_inline __u64
 stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_thread *t, __u32 epoch) {
         struct stack_buffer *b = get_buffer(0);
-        struct stack s = {};
+        __u32 tid = sample_tid(task), n = 0;
         __u64 *frames, hash;
+        __u8 end;
         long bytes;
 
         if (!b)
@@ -167,17 +162,18 @@ stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_
         frames = b->words + HEAD_WORDS;
         bytes = bpf_get_stack(ctx, frames, CPROF_STACK_MAX * sizeof(__u64), 0);
         if (bytes > 0)
-                s.n_kernel = (__u32) bytes / sizeof(__u64);
-        if (s.n_kernel > CPROF_STACK_MAX)
+                n = (__u32) bytes / sizeof(__u64);
+        if (n > CPROF_STACK_MAX)
                 return 0; /* cannot be; for the verifier */
 
-        s.skip = count_skipped(frames, s.n_kernel);
-        s.n_user = user_stack(ctx, frames + s.n_kernel, &s.end);
-        if (s.end == CPROF_END_NONE)
+        b->n_kernel = n;
+        b->n_user = user_stack(ctx, frames + n, &end);
+        b->end = end;
+        if (end == CPROF_END_NONE)
                 count(CPROF_COUNTER_NO_USER_STACK, 1);
 
-        hash = hash_frames(0, t->pid, s.skip, s.n_kernel + s.n_user);
-        send_stack(b, &s, task, t, hash, epoch);
+        hash = finish_stack(0, t->pid);
+        send_stack(b, t, tid, hash, epoch);
         return hash;
 }
 
@@ -188,8 +184,8 @@ static __always_inline __u64 stack_of_blocked(
                 __u32 epoch,
                 _Bool may_fault) {
         struct stack_buffer *b = get_buffer(1);
-        struct stack s = { .end = CPROF_END_NONE };
-        __u64 *frames, hash = t->hash;
+        __u64 *frames, hash;
+        __u32 tid = sample_tid(task), n = 0;
         long bytes;
 
         if (!b)
@@ -198,13 +194,17 @@ static __always_inline __u64 stack_of_blocked(
         frames = b->words + HEAD_WORDS;
         bytes = bpf_get_task_stack(task, frames, CPROF_STACK_MAX * sizeof(__u64), 0);
         if (bytes > 0)
-                s.n_kernel = (__u32) bytes / sizeof(__u64);
-        if (s.n_kernel > CPROF_STACK_MAX)
+                n = (__u32) bytes / sizeof(__u64);
+        if (n > CPROF_STACK_MAX)
                 return 0; /* ditto */
 
-        s.skip = count_skipped(frames, s.n_kernel);
-        if (hash == 0)
-                hash = hash_frames(1, t->pid, s.skip, s.n_kernel + s.n_user);
-        send_stack(b, &s, task, t, hash, epoch);
+        b->n_kernel = n;
+        b->n_user = 0;
+        b->end = CPROF_END_NONE;
+
+        hash = finish_stack(1, t->pid);
+        if (t->hash != 0)
+                hash = t->hash;
+        send_stack(b, t, tid, hash, epoch);
         return hash;
 }

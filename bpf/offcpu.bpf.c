@@ -95,8 +95,7 @@ int BPF_PROG(offcpu_switch, _Bool preempt, struct task_struct *prev, struct task
 
 /* A thread that is blocked and that no entry knows: it was so before the process was watched. */
 static __always_inline void
-begin_thread(struct bpf_iter__task *ctx, struct cprof_offcpu_watch *w, __u32 state, _Bool may_fault) {
-        struct task_struct *task = ctx->task;
+begin_thread(struct task_struct *task, struct cprof_offcpu_watch *w, __u32 state, _Bool may_fault) {
         struct cprof_offcpu_thread t = {
                 .pid = w->pid,
                 .generation = w->generation,
@@ -131,8 +130,7 @@ static __always_inline _Bool checkpoint_thread(__u32 tid, struct cprof_offcpu_th
 }
 
 static __always_inline void
-visit_thread(struct bpf_iter__task *ctx, struct cprof_offcpu_watch *w, _Bool may_fault) {
-        struct task_struct *task = ctx->task;
+visit_thread(struct task_struct *task, struct cprof_offcpu_watch *w, _Bool may_fault) {
         struct cprof_offcpu_thread *found, t;
         __u32 tid = task->pid, state;
 
@@ -148,7 +146,7 @@ visit_thread(struct bpf_iter__task *ctx, struct cprof_offcpu_watch *w, _Bool may
 
         if (!found) {
                 if (offcpu_pass == CPROF_OFFCPU_BEGIN)
-                        begin_thread(ctx, w, state_kind(state), may_fault);
+                        begin_thread(task, w, state_kind(state), may_fault);
                 return;
         }
 
@@ -181,7 +179,7 @@ static __always_inline int visit(struct bpf_iter__task *ctx, _Bool may_fault) {
 
         w = bpf_map_lookup_elem(&offcpu_tgids, &tgid);
         if (w)
-                visit_thread(ctx, w, may_fault);
+                visit_thread(task, w, may_fault);
 
         return 0;
 }
