@@ -35,7 +35,7 @@ static void expect_line(Waiter *w, const char *expected) {
                     sscanf(line,
                            "%15s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
                            l->kind,
-                           &l->n_waits,
+                           &l->n_switches,
                            &l->wait_ns,
                            &l->wall_ns,
                            &l->cpu_ns,

@@ -10,7 +10,7 @@
 /* What a thread of test/bpf/waiter measured of itself. */
 typedef struct WaiterLine {
         char kind[16];
-        uint64_t n_waits, wait_ns, wall_ns, cpu_ns, delay_ns;
+        uint64_t n_switches, wait_ns, wall_ns, cpu_ns, delay_ns;
 } WaiterLine;
 
 typedef struct Waiter {

@@ -14,13 +14,15 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #define WAITS 100U
 #define WAIT_NSEC (5 * 1000 * 1000L)
 #define PINGS 50000U
-#define BLOCK_BYTES 4096U
+#define BLOCKS 30U
+#define BLOCK_BYTES (8U * 1024 * 1024)
 #define THREADS_MAX 16U
 
 typedef struct Waiter Waiter;
@@ -38,7 +40,7 @@ struct Waiter {
         pthread_t thread, partner;
         sem_t semaphore;
         int fds[2], back[2];
-        uint64_t wait_ns, wall_ns, cpu_ns, delay_ns;
+        uint64_t n_switches, wait_ns, wall_ns, cpu_ns, delay_ns;
 };
 
 static sem_t ready, go;
@@ -110,14 +112,12 @@ static void pong(Waiter *w) {
         write_byte(w->fds[1]);
 }
 
-/* Around the page cache, from wherever on the disk. */
+/* Around the page cache, and much at once: some milliseconds. */
 static void wait_disk(Waiter *w) {
-        static _Alignas(BLOCK_BYTES) char block[BLOCK_BYTES];
+        static _Alignas(4096) char block[BLOCK_BYTES];
 
-        for (unsigned i = 0; i < 32; i++)
-                if (pwrite(w->fds[0], block, sizeof(block), (off_t) i * BLOCK_BYTES) != sizeof(block) ||
-                    fdatasync(w->fds[0]) < 0)
-                        abort();
+        if (pwrite(w->fds[0], block, sizeof(block), 0) != sizeof(block))
+                abort();
 }
 
 static const Kind kinds[] = {
@@ -125,7 +125,7 @@ static const Kind kinds[] = {
         { "futex", wait_semaphore, post_semaphore, WAITS, false },
         { "pipe", wait_byte, send_byte, WAITS, false },
         { "socket", wait_byte, send_byte, WAITS, false },
-        { "disk", wait_disk, NULL, WAITS, false },
+        { "disk", wait_disk, NULL, BLOCKS, false },
         { "ping", ping, pong, PINGS, false },
         { "stuck", wait_byte, NULL, 0, true },
         { "once", wait_byte, NULL, 0, false },
@@ -160,8 +160,16 @@ static void *run_partner(void *userdata) {
         return NULL;
 }
 
+static uint64_t count_switches(void) {
+        struct rusage usage;
+
+        (void) getrusage(RUSAGE_THREAD, &usage);
+        return (uint64_t) usage.ru_nvcsw;
+}
+
 static void measure(Waiter *w) {
         uint64_t wall = now_ns(CLOCK_MONOTONIC), cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        uint64_t n_switches = count_switches();
 
         for (unsigned i = 0; i < w->kind->n_waits; i++) {
                 uint64_t before = now_ns(CLOCK_MONOTONIC);
@@ -170,6 +178,7 @@ static void measure(Waiter *w) {
                 w->wait_ns += now_ns(CLOCK_MONOTONIC) - before;
         }
 
+        w->n_switches = count_switches() - n_switches;
         w->cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
         w->wall_ns = now_ns(CLOCK_MONOTONIC) - wall;
 }
@@ -201,9 +210,9 @@ static void *run_waiter(void *userdata) {
 }
 
 static void print(const Waiter *w) {
-        (void) printf("%s %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+        (void) printf("%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
                       w->kind->name,
-                      w->kind->n_waits,
+                      w->n_switches,
                       w->wait_ns,
                       w->wall_ns,
                       w->cpu_ns,
