@@ -8,7 +8,7 @@
 #include "cprof-abi.h"
 #include "offcpu.bpf.h"
 #include "pid.bpf.h"
-#include "user-stack.bpf.h"
+#include "unwind.bpf.h"
 
 #define HEAD_WORDS (sizeof(struct cprof_sample) / sizeof(__u64))
 #define SKIP_MAX 16 /* frames of the tracepoint, of this program and of the scheduler itself */
@@ -147,17 +147,30 @@ static __always_inline __u32 sample_tid(struct task_struct *task) {
         return our_pidns_is_first ? (__u32) task->pid : pid_translate(task->thread_pid);
 }
 
+/* Without mappings if the process is none. */
+static __always_inline struct cprof_target find_target(__u32 pid) {
+        struct cprof_target *found = bpf_map_lookup_elem(&targets, &pid), target = {};
+
+        if (found)
+                target = *found;
+
+        return target;
+}
+
 /* Of the thread that is being switched out. Returns the hash, 0 if there is no stack. */
 static __always_inline __u64
 stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_thread *t, __u32 epoch) {
         struct stack_buffer *b = get_buffer(0);
         __u32 tid = sample_tid(task), n = 0;
         __u64 *frames, hash;
+        struct cprof_target target;
         __u8 end;
         long bytes;
 
         if (!b)
                 return 0;
+
+        target = find_target(t->pid);
 
         frames = b->words + HEAD_WORDS;
         bytes = bpf_get_stack(ctx, frames, CPROF_STACK_MAX * sizeof(__u64), 0);
@@ -167,7 +180,8 @@ stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_
                 return 0; /* cannot be; for the verifier */
 
         b->n_kernel = n;
-        b->n_user = user_stack(ctx, frames + n, &end);
+        unwind_load_current();
+        b->n_user = unwind_current(ctx, &target, frames + n, &end);
         b->end = end;
         if (end == CPROF_END_NONE)
                 count(CPROF_COUNTER_NO_USER_STACK, 1);
@@ -185,7 +199,9 @@ static __always_inline __u64 stack_of_blocked(
                 _Bool may_fault) {
         struct stack_buffer *b = get_buffer(1);
         __u64 *frames, hash;
+        struct cprof_target target = find_target(t->pid);
         __u32 tid = sample_tid(task), n = 0;
+        __u8 end = CPROF_END_NONE;
         long bytes;
 
         if (!b)
@@ -199,8 +215,8 @@ static __always_inline __u64 stack_of_blocked(
                 return 0; /* ditto */
 
         b->n_kernel = n;
-        b->n_user = 0;
-        b->end = CPROF_END_NONE;
+        b->n_user = may_fault ? unwind_other(task, &target, frames + n, &end) : 0;
+        b->end = end;
 
         hash = finish_stack(1, t->pid);
         if (t->hash != 0)

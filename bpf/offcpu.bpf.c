@@ -5,6 +5,8 @@
 #include "kernel.bpf.h"
 
 #include "cprof-offcpu.h"
+/* the unwinder of threads that do not run */
+#define UNWIND_OTHER_TASKS
 #include "offcpu-stack.bpf.h"
 #include "offcpu.bpf.h"
 

@@ -67,7 +67,11 @@ ProbeOffcpu *probe_offcpu_free(ProbeOffcpu *o) {
         return NULL;
 }
 
-static int load(ProbeOffcpu *o, const PidNamespace *ns, const ProbeConfig *config, bool with_dump) {
+static int load(ProbeOffcpu *o,
+                const PidNamespace *ns,
+                const ProbeConfig *config,
+                ProbeUnwind *unwind,
+                bool with_dump) {
         SchedText text = {};
         int r;
 
@@ -91,6 +95,14 @@ static int load(ProbeOffcpu *o, const PidNamespace *ns, const ProbeConfig *confi
         if (r < 0)
                 return r;
 
+        r = probe_unwind_share(
+                        unwind,
+                        o->skel->maps.unwind_rows,
+                        o->skel->maps.unwind_mappings,
+                        o->skel->maps.targets);
+        if (r < 0)
+                return r;
+
         r = bpf_program__set_autoload(o->skel->progs.offcpu_dump, with_dump);
         if (r < 0)
                 return r;
@@ -110,6 +122,7 @@ static int load(ProbeOffcpu *o, const PidNamespace *ns, const ProbeConfig *confi
 int probe_offcpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
+                ProbeUnwind *unwind,
                 ProbeOffcpu **ret_offcpu,
                 const char **reterr_step) {
         _cleanup_(probe_offcpu_freep) ProbeOffcpu *o = NULL;
@@ -124,9 +137,9 @@ int probe_offcpu_new(
         o->watched_max = config->watched_max;
         o->is_first_namespace = ns->is_first;
 
-        r = load(o, ns, config, /* with_dump= */ true);
+        r = load(o, ns, config, unwind, /* with_dump= */ true);
         if (r < 0 && !o->skel)
-                r = load(o, ns, config, /* with_dump= */ false);
+                r = load(o, ns, config, unwind, /* with_dump= */ false);
         if (r < 0)
                 return r;
 

@@ -2,14 +2,16 @@
 #pragma once
 
 #include "probe/probe-bpf.h"
+#include "probe/probe-unwind.h"
 
 /* Off-CPU recording, private to the BPF probe: where blocked threads of the watched processes wait. */
 typedef struct ProbeOffcpu ProbeOffcpu;
 
-/* Loads, attaches nothing. *reterr_step names what failed. */
+/* Loads, attaches nothing; @unwind outlives it. *reterr_step names what failed. */
 int probe_offcpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
+                ProbeUnwind *unwind,
                 ProbeOffcpu **ret_offcpu,
                 const char **reterr_step);
 ProbeOffcpu *probe_offcpu_free(ProbeOffcpu *o);
