@@ -191,6 +191,49 @@ stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_
         return hash;
 }
 
+struct dump {
+        struct task_struct *task;
+        __u32 first; /* word of the buffer for the innermost frame */
+        __u32 n;
+        __u32 end; /* enum cprof_unwind_end */
+};
+
+/* A callback of bpf_loop(), which the verifier follows once where a loop would be 127 times. Kernels with a
+ * sleepable iterator have it. */
+static long dump_frame(__u32 i, struct dump *d) {
+        struct unwind_state *s = unwind_state_of(UNWIND_SLOT_SLEEPABLE);
+        struct stack_buffer *b = get_buffer(1);
+        __u32 at = d->first + i;
+        int stop;
+
+        if (!s || !b || at >= HEAD_WORDS + 2 * CPROF_STACK_MAX)
+                return 1;
+
+        b->words[at] = s->r.rip;
+        d->n = i + 1;
+
+        stop = unwind_step_other(d->task);
+        if (stop == 0)
+                return 0;
+
+        d->end = stop - 1;
+        return 1;
+}
+
+/* As unwind_other(), into the buffer of passes. */
+static __always_inline __u32
+dump_user_stack(struct task_struct *task, const struct cprof_target *target, __u32 first, __u8 *end) {
+        struct dump d = { .task = task, .first = first, .end = CPROF_END_TRUNCATED };
+
+        if (!unwind_begin(UNWIND_SLOT_SLEEPABLE, target))
+                return 0;
+
+        unwind_load_entry(UNWIND_SLOT_SLEEPABLE, (void *) bpf_task_pt_regs(task));
+        (void) bpf_loop(CPROF_STACK_MAX, dump_frame, &d, 0);
+        *end = d.end;
+        return d.n;
+}
+
 /* Of another thread, which does not run; sent under the hash that @t has already, if any. */
 static __always_inline __u64 stack_of_blocked(
                 struct task_struct *task,
@@ -215,7 +258,7 @@ static __always_inline __u64 stack_of_blocked(
                 return 0; /* ditto */
 
         b->n_kernel = n;
-        b->n_user = may_fault ? unwind_other(task, &target, frames + n, &end) : 0;
+        b->n_user = may_fault ? dump_user_stack(task, &target, HEAD_WORDS + n, &end) : 0;
         b->end = end;
 
         hash = finish_stack(1, t->pid);

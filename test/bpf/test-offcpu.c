@@ -2,6 +2,7 @@
 /* Where blocked threads wait and how long, against what they measure themselves. */
 #include "bpf/spawn-waiter.h"
 #include "bpf/spawn.h"
+#include "bpf/unwind-process.h"
 
 #include "host/clock.h"
 #include "probe/probe.h"
@@ -238,6 +239,35 @@ Test(offcpu, every_total_has_a_stack_that_was_sent) {
                         continue;
                 cr_expect_gt(stack->n_kernel, 2, "%s", t->key.comm);
                 cr_expect_eq(stack->pid, s.waiter.pid);
+        }
+
+        session_close(&s);
+}
+
+Test(offcpu, user_stacks_are_complete_by_tables_of_blocked_threads_too) {
+        static const char *const names[] = { "stuck", "sleep", "futex", NULL };
+        static Session s;
+        size_t n_dumped = 0;
+
+        session_open(&s, &(ProbeConfig){});
+        if (probe_feature(s.probe, PROBE_FEATURE_UNWIND, NULL) < 0 ||
+            probe_feature(s.probe, PROBE_FEATURE_THREAD_DUMP, NULL) < 0)
+                cr_skip_test("no unwind tables or no sleepable iterator on this kernel");
+
+        waiter_start(&s.waiter, names);
+        (void) unwind_process(s.probe, s.waiter.pid);
+        session_begin(&s);
+        cr_assert_geq(probe_drain(s.probe, take_stack, &s),
+                      3,
+                      "the main thread, a stuck one, and two at the same place");
+        n_dumped = s.n_stacks;
+        waiter_go(&s.waiter);
+        session_end(&s);
+
+        cr_expect_gt(s.n_stacks, n_dumped);
+        for (size_t i = 0; i < s.n_stacks; i++) {
+                cr_expect_eq(s.stacks[i].end, CPROF_END_ROOT, "%zu: %u", i, s.stacks[i].end);
+                cr_expect_gt(s.stacks[i].n_user, 2);
         }
 
         session_close(&s);
