@@ -7,6 +7,7 @@
 
 #include "basic/hash.h"
 #include "bpf/offcpu.skel.h"
+#include "probe/iter-pass.h"
 #include "probe/map-walk.h"
 #include "probe/sched-text.h"
 
@@ -155,55 +156,6 @@ bool probe_offcpu_is_idle(const ProbeOffcpu *o) {
         return !o->watched;
 }
 
-/* A link for the threads of @pid only, if the kernel knows how (6.1), else for all of the namespace; for the
- * processes if @pid is 0. */
-static struct bpf_link *attach_pass(const struct bpf_program *program, pid_t pid) {
-        union bpf_iter_link_info info = { .task.pid = (uint32_t) pid };
-        DECLARE_LIBBPF_OPTS(
-                        bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
-        struct bpf_link *link;
-
-        if (pid > 0) {
-                link = bpf_program__attach_iter(program, &options);
-                if (link || errno == ESRCH)
-                        return link;
-        }
-
-        return bpf_program__attach_iter(program, NULL);
-}
-
-/* One pass; what the program writes, if anything, goes to @ret_number. Returns -ENOENT if it wrote nothing.
- */
-static int run_pass(const struct bpf_program *program, pid_t pid, uint32_t *ret_number) {
-        _cleanup_(closep) int fd = -EBADF;
-        struct bpf_link *link;
-        uint32_t number[64];
-        bool found = false;
-        ssize_t n;
-
-        link = attach_pass(program, pid);
-        if (!link)
-                return -errno;
-
-        fd = bpf_iter_create(bpf_link__fd(link));
-        (void) bpf_link__destroy(link); /* the descriptor keeps it */
-        if (fd < 0)
-                return fd;
-
-        do {
-                n = read(fd, number, sizeof(number));
-                if (n >= (ssize_t) sizeof(number[0])) {
-                        *ret_number = number[0];
-                        found = true;
-                }
-        } while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
-
-        if (n < 0)
-                return -errno;
-
-        return found ? 0 : -ENOENT;
-}
-
 /* What the kernel calls process @pid of our namespace. */
 static int find_tgid(ProbeOffcpu *o, pid_t pid, uint32_t *ret_tgid) {
         if (o->is_first_namespace) {
@@ -213,7 +165,7 @@ static int find_tgid(ProbeOffcpu *o, pid_t pid, uint32_t *ret_tgid) {
 
         o->skel->bss->offcpu_pass = CPROF_OFFCPU_FIND;
         o->skel->bss->offcpu_pass_pid = (uint32_t) pid;
-        return run_pass(o->skel->progs.offcpu_threads, pid, ret_tgid);
+        return iter_pass(o->skel->progs.offcpu_threads, pid, ret_tgid);
 }
 
 static void set_filter(ProbeOffcpu *o, uint32_t tgid) {
@@ -341,7 +293,7 @@ int probe_offcpu_pass(ProbeOffcpu *o, pid_t pid, bool is_begin) {
 
         o->skel->bss->offcpu_pass = is_begin ? CPROF_OFFCPU_BEGIN : CPROF_OFFCPU_END;
         o->skel->bss->offcpu_pass_tgid = w->tgid;
-        r = run_pass(program, pid, &nothing);
+        r = iter_pass(program, pid, &nothing);
         return r == -ENOENT || r == -ESRCH ? 0 : r; /* its threads may be gone */
 }
 
