@@ -3,6 +3,7 @@
 #include "probe/probe-bpf.h"
 
 #include "basic/log.h"
+#include "probe/probe-offcpu.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -21,9 +22,11 @@ typedef struct ProbeBpf {
         ProbeUnwind *unwind;
         ProbeOncpu *oncpu;   /* only while armed */
         ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
+        ProbeOffcpu *offcpu; /* ditto */
         unsigned oncpu_uses; /* armed for: bits by ProbeUse */
         unsigned oncpu_every;
         ProbeCounters oncpu_before; /* of samplers that were disarmed */
+        uint64_t offcpu_threshold_nsec;
 
         int statistics_fd; /* open: run times are counted */
 
@@ -54,8 +57,15 @@ static void add_counters(ProbeCounters *sum, const ProbeCounters *more) {
         sum->n_samples += more->n_samples;
         sum->n_ring_full += more->n_ring_full;
         sum->n_no_user_stack += more->n_no_user_stack;
+        sum->n_offcpu_rate_limited += more->n_offcpu_rate_limited;
+        sum->n_offcpu_table_full += more->n_offcpu_table_full;
+        sum->offcpu_table_full_nsec += more->offcpu_table_full_nsec;
+        sum->n_run_queue += more->n_run_queue;
+        sum->run_queue_nsec += more->run_queue_nsec;
         sum->bpf_run_ns += more->bpf_run_ns;
         sum->bpf_run_count += more->bpf_run_count;
+        sum->offcpu_run_ns += more->offcpu_run_ns;
+        sum->offcpu_run_count += more->offcpu_run_count;
 }
 
 static void bpf_free(void *self) {
@@ -66,6 +76,7 @@ static void bpf_free(void *self) {
 
         probe_events_free(b->events);
         probe_fork_free(b->fork);
+        probe_offcpu_free(b->offcpu);
         probe_oncpu_free(b->oncpu);
         probe_unwind_free(b->unwind);
         probe_tasks_free(b->tasks);
@@ -91,6 +102,39 @@ static int bpf_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
                 return b->errors[PROBE_FEATURE_TASK_ITERATOR];
 
         return probe_tasks_pass(b->tasks, fn, userdata);
+}
+
+static int arm_offcpu(ProbeBpf *b) {
+        const char *step = NULL;
+        bool has_dump;
+        int r;
+
+        if (b->offcpu)
+                return 0;
+
+        r = probe_offcpu_new(&b->ns, &b->config, b->unwind, &b->offcpu, &step);
+        set_feature(b, PROBE_FEATURE_OFF_CPU, r, step);
+        has_dump = r >= 0 && probe_offcpu_has_dump(b->offcpu);
+        set_feature(b,
+                    PROBE_FEATURE_THREAD_DUMP,
+                    has_dump ? 0 : (r < 0 ? r : -EOPNOTSUPP),
+                    "loading a sleepable task iterator");
+        if (r < 0)
+                return r;
+
+        probe_offcpu_set_threshold(b->offcpu, b->offcpu_threshold_nsec);
+        return 0;
+}
+
+static void disarm_offcpu(ProbeBpf *b) {
+        ProbeCounters c = {};
+
+        if (!b->offcpu || !probe_offcpu_is_idle(b->offcpu))
+                return;
+
+        probe_offcpu_counters(b->offcpu, &c);
+        add_counters(&b->oncpu_before, &c);
+        b->offcpu = probe_offcpu_free(b->offcpu);
 }
 
 static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
@@ -128,7 +172,7 @@ static void disarm_oncpu(ProbeBpf *b, ProbeUse use) {
 }
 
 static int bpf_arm(void *self, ProbeUse use) {
-        return use == PROBE_USE_OFF_CPU ? -EOPNOTSUPP : arm_oncpu(self, use);
+        return use == PROBE_USE_OFF_CPU ? arm_offcpu(self) : arm_oncpu(self, use);
 }
 
 static void bpf_disarm(void *self, ProbeUse use) {
@@ -137,9 +181,11 @@ static void bpf_disarm(void *self, ProbeUse use) {
         if (probe_unwind_n_watched(b->unwind, use) > 0)
                 return;
 
-        if (use != PROBE_USE_OFF_CPU)
+        if (use == PROBE_USE_OFF_CPU)
+                disarm_offcpu(b);
+        else
                 disarm_oncpu(b, use);
-        if (!b->oncpu)
+        if (!b->oncpu && !b->offcpu)
                 probe_unwind_release(b->unwind);
 }
 
@@ -165,13 +211,20 @@ static int bpf_watch(void *self, pid_t pid, ProbeUse use) {
         if (r < 0)
                 return r;
 
+        if (use == PROBE_USE_OFF_CPU)
+                r = probe_offcpu_watch(b->offcpu, pid);
+        if (r < 0)
+                probe_unwind_unwatch(b->unwind, pid, use);
+
         set_rate(b);
-        return 0;
+        return r;
 }
 
 static void bpf_unwatch(void *self, pid_t pid, ProbeUse use) {
         ProbeBpf *b = self;
 
+        if (use == PROBE_USE_OFF_CPU && b->offcpu)
+                probe_offcpu_unwatch(b->offcpu, pid);
         probe_unwind_unwatch(b->unwind, pid, use);
         set_rate(b);
 }
@@ -235,8 +288,46 @@ static int bpf_statistics(void *self, bool on) {
 
 static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
         ProbeBpf *b = self;
+        int n, m;
 
-        return b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
+        n = b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
+        m = b->offcpu ? probe_offcpu_drain(b->offcpu, fn, userdata) : 0;
+        return n < 0 ? n : m < 0 ? m : n + m;
+}
+
+static int bpf_offcpu_begin(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_pass(b->offcpu, pid, /* is_begin= */ true) : -ENOENT;
+}
+
+static int bpf_offcpu_end(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_pass(b->offcpu, pid, /* is_begin= */ false) : -ENOENT;
+}
+
+static int bpf_offcpu_read(void *self, pid_t pid, ProbeOffcpuFn fn, void *userdata) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_totals(b->offcpu, pid, fn, userdata) : 0;
+}
+
+static void bpf_offcpu_forget(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        if (b->offcpu)
+                probe_offcpu_drop(b->offcpu, pid);
+}
+
+static int bpf_offcpu_threshold(void *self, uint64_t nsec) {
+        ProbeBpf *b = self;
+
+        b->offcpu_threshold_nsec = nsec;
+        if (b->offcpu)
+                probe_offcpu_set_threshold(b->offcpu, nsec);
+
+        return 0;
 }
 
 static int bpf_events_read(void *self, ProbeEventFn fn, void *userdata) {
@@ -262,10 +353,15 @@ static void bpf_counters(void *self, ProbeCounters *ret) {
 
         if (b->oncpu)
                 probe_oncpu_counters(b->oncpu, &c);
-
         add_counters(&sum, &c);
         if (b->events)
                 sum.n_events_lost = probe_events_n_lost(b->events);
+
+        c = (ProbeCounters){};
+        if (b->offcpu)
+                probe_offcpu_counters(b->offcpu, &c);
+        add_counters(&sum, &c);
+
         probe_unwind_counters(b->unwind, &sum);
         *ret = sum;
 }
@@ -280,6 +376,11 @@ static const ProbeOps bpf_ops = {
         .unwatch = bpf_unwatch,
         .drain = bpf_drain,
         .events_read = bpf_events_read,
+        .offcpu_begin = bpf_offcpu_begin,
+        .offcpu_end = bpf_offcpu_end,
+        .offcpu_read = bpf_offcpu_read,
+        .offcpu_forget = bpf_offcpu_forget,
+        .offcpu_threshold = bpf_offcpu_threshold,
         .oncpu_thin = bpf_oncpu_thin,
         .unwind_add = bpf_unwind_add,
         .unwind_remove = bpf_unwind_remove,
@@ -338,6 +439,8 @@ static void ask_features(ProbeBpf *b) {
 
         if (bpf_arm(b, PROBE_USE_ON_CPU) >= 0)
                 bpf_disarm(b, PROBE_USE_ON_CPU);
+        if (bpf_arm(b, PROBE_USE_OFF_CPU) >= 0)
+                bpf_disarm(b, PROBE_USE_OFF_CPU);
 
         ask_unwind(b);
 }
