@@ -281,6 +281,9 @@ static void checkpoint_step(Daemon *d) {
 }
 
 bool daemon_idle_work(Daemon *d) {
+        if (daemon_hottest_step(d))
+                return true;
+
         if (d->finishing) {
                 daemon_finish_step(d, IDLE_SLICE_USEC);
                 if (!d->finishing) {
