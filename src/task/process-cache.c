@@ -8,6 +8,7 @@ struct ProcessCache {
         ModuleTable *modules;  /* borrowed, outlives us */
         ProcessEntry *entries; /* by PID */
         ProcessEntry *queue;
+        const PythonSource *python; /* borrowed, outlives us; may be NULL */
 };
 
 int process_cache_new(const Host *host, ModuleTable *modules, ProcessCache **ret_cache) {
@@ -39,6 +40,9 @@ static void process_cache_drop(ProcessCache *c, ProcessEntry *e) {
         process_cache_dequeue(c, e);
         HASH_DEL(c->entries, e);
         process_maps_free(e->maps);
+        if (c->python)
+                c->python->forget(e->key, c->python->userdata);
+        (void) module_unref(e->python);
         free(e);
 }
 
@@ -121,6 +125,11 @@ bool process_cache_has_queued(const ProcessCache *c) {
         return c->queue != NULL;
 }
 
+static void detect_python(ProcessCache *c, const ProcessEntry *e) {
+        if (c->python)
+                c->python->detect(e->key, c->python->userdata);
+}
+
 int process_cache_read(ProcessCache *c, ProcessEntry *e) {
         int r;
 
@@ -136,6 +145,8 @@ int process_cache_read(ProcessCache *c, ProcessEntry *e) {
                     : process_maps_new(c->host, c->modules, e->key, &e->maps);
         if (r < 0 && !e->maps)
                 e->maps_error = r;
+        if (r >= 0)
+                detect_python(c, e);
 
         return r;
 }
@@ -177,6 +188,8 @@ int process_cache_resolve(
 
         r = process_maps_refresh(e->maps);
         if (r >= 0)
+                detect_python(c, e); /* a program may load an interpreter later */
+        if (r >= 0)
                 r = process_maps_find(e->maps, q->address, ret_module, ret_offset);
         if (r >= 0)
                 e->pause_usec = PROCESS_REFRESH_USEC;
@@ -188,4 +201,29 @@ int process_cache_resolve(
 
 unsigned process_cache_size(const ProcessCache *c) {
         return HASH_COUNT(c->entries);
+}
+
+void process_cache_set_python(ProcessCache *c, const PythonSource *source) {
+        assert(!c->entries);
+
+        c->python = source;
+}
+
+unsigned process_cache_resolve_python(
+                ProcessCache *c,
+                ProcessEntry *e,
+                const struct cprof_sample *sample,
+                usec_t now_usec,
+                ResolvedFrame *frames,
+                unsigned n,
+                bool *ret_consistent) {
+        *ret_consistent = false;
+        if (!c->python)
+                return n;
+
+        if (!e->python &&
+            module_table_get_python(c->modules, e->key.pid, e->key.start_ticks, &e->python) < 0)
+                return n;
+
+        return python_resolve(c->python, e->key, e->python, sample, now_usec, frames, n, ret_consistent);
 }

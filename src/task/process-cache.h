@@ -2,6 +2,7 @@
 #pragma once
 
 #include "target/process-maps.h"
+#include "task/task-python.h"
 
 /* The mappings of processes that are sampled or may soon be: one ProcessMaps per process, whoever uses it.
  */
@@ -23,6 +24,7 @@ typedef struct ProcessEntry {
         unsigned n_users; /* tasks that sample it */
         void *users;      /* their list, kept by the user */
         bool wanted;      /* held because a policy watches it */
+        Module *python;   /* its functions; NULL: none seen yet */
         bool stale;       /* ran exec: read again before the next use */
 
         usec_t refreshed_usec, pause_usec;
@@ -72,5 +74,18 @@ int process_cache_resolve(
                 const FrameQuery *q,
                 Module **ret_module,
                 uint64_t *ret_offset);
+
+/* Who knows of interpreters; borrowed, outlives us. Without it there are no Python frames. */
+void process_cache_set_python(ProcessCache *c, const PythonSource *source);
+
+/* As python_resolve(); without a source the frames stay as they are. */
+unsigned process_cache_resolve_python(
+                ProcessCache *c,
+                ProcessEntry *e,
+                const struct cprof_sample *sample,
+                usec_t now_usec,
+                ResolvedFrame *frames,
+                unsigned n,
+                bool *ret_consistent);
 
 unsigned process_cache_size(const ProcessCache *c);

@@ -5,19 +5,14 @@
 
 #include <utlist.h>
 
-/* One frame before it has an index in some profile. */
-typedef struct ResolvedFrame {
-        uint64_t address;
-        Module *module; /* a reference: reading mappings again may let go of theirs; NULL: unknown */
-        uint64_t offset;
-} ResolvedFrame;
-
 typedef struct ResolvedStack {
-        ResolvedFrame user[CPROF_STACK_MAX];
-        Frame frames[2 * CPROF_STACK_MAX]; /* kernel frames are the same in every profile */
+        ResolvedFrame user[RESOLVED_FRAMES_MAX];
+        Frame frames[CPROF_STACK_MAX +
+                     RESOLVED_FRAMES_MAX]; /* kernel frames are the same in every profile */
         unsigned n_kernel, n_user;
+        bool has_python, python_consistent;
 } ResolvedStack;
-_Static_assert(2 * CPROF_STACK_MAX <= PROFILE_FRAMES_MAX, "a sample fits a profile");
+_Static_assert(CPROF_STACK_MAX + RESOLVED_FRAMES_MAX <= PROFILE_FRAMES_MAX, "a sample fits a profile");
 
 void oncpu_task_init(OncpuTask *o, Task *task, Probe *probe, ProcessCache *cache) {
         assert(o);
@@ -147,6 +142,11 @@ stack_resolve(ResolvedStack *s,
                 if (process_cache_resolve(cache, e, &q, &f->module, &f->offset) >= 0)
                         (void) module_ref(f->module);
         }
+
+        s->has_python = sample->n_python > 0;
+        if (s->has_python)
+                s->n_user = process_cache_resolve_python(
+                                cache, e, sample, now_usec, s->user, s->n_user, &s->python_consistent);
 }
 
 static void stack_release(ResolvedStack *s) {
@@ -181,6 +181,8 @@ static void task_add_stack(Task *t, const struct cprof_sample *sample, ResolvedS
                 s->frames[n++] = FRAME(PROFILE_MODULE_UNKNOWN, 0);
         if (s->n_user == 0)
                 t->losses.n_no_user_stack++;
+        if (s->has_python && !s->python_consistent)
+                t->losses.n_python_mismatch++;
 
         (void) profile_add(
                         t->profile, sample->comm, s->frames, n, s->n_kernel, 1); /* counts what it refuses */
