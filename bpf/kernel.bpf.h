@@ -61,6 +61,7 @@ struct task_struct {
         int exit_state;
         int pid;
         int tgid;
+        void *stack;
         struct sched_entity se;
         struct task_struct *group_leader;
         struct pid *thread_pid;

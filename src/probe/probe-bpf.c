@@ -4,6 +4,7 @@
 
 #include "basic/log.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdarg.h>
 #include <string.h>
@@ -16,8 +17,13 @@ typedef struct ProbeBpf {
         PidNamespace ns;
 
         ProbeTasks *tasks;
-        ProbeOncpu *oncpu;          /* only while armed */
+        ProbeUnwind *unwind;
+        ProbeOncpu *oncpu;   /* only while armed */
+        unsigned oncpu_uses; /* armed for: bits by ProbeUse */
+        unsigned oncpu_every;
         ProbeCounters oncpu_before; /* of samplers that were disarmed */
+
+        int statistics_fd; /* open: run times are counted */
 
         int errors[_PROBE_FEATURE_MAX]; /* 0 or -errno */
         char reasons[_PROBE_FEATURE_MAX][256];
@@ -57,7 +63,9 @@ static void bpf_free(void *self) {
                 return;
 
         probe_oncpu_free(b->oncpu);
+        probe_unwind_free(b->unwind);
         probe_tasks_free(b->tasks);
+        (void) safe_close(b->statistics_fd);
         free(b);
 }
 
@@ -81,31 +89,60 @@ static int bpf_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
         return probe_tasks_pass(b->tasks, fn, userdata);
 }
 
-static int bpf_arm(void *self, ProbeUse use) {
-        ProbeBpf *b = self;
+static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
         const char *step = NULL;
         int r;
 
-        if (use != PROBE_USE_ON_CPU)
+        if (use == PROBE_USE_RECORDER && b->config.recorder_every == 0)
                 return -EOPNOTSUPP;
-        if (b->oncpu)
-                return 0;
 
-        r = probe_oncpu_new(&b->ns, &b->config, &b->oncpu, &step);
-        set_feature(b, PROBE_FEATURE_ON_CPU, r, step);
-        return r;
+        if (!b->oncpu) {
+                r = probe_oncpu_new(&b->ns, &b->config, b->unwind, &b->oncpu, &step);
+                set_feature(b, PROBE_FEATURE_ON_CPU, r, step);
+                if (r < 0)
+                        return r;
+
+                probe_oncpu_thin_tasks(b->oncpu, b->oncpu_every);
+        }
+
+        b->oncpu_uses |= 1U << use;
+        return 0;
 }
 
-static void bpf_disarm(void *self, ProbeUse use) {
-        ProbeBpf *b = self;
+static void disarm_oncpu(ProbeBpf *b, ProbeUse use) {
         ProbeCounters c = {};
 
-        if (!b->oncpu || !probe_oncpu_is_idle(b->oncpu))
+        b->oncpu_uses &= ~(1U << use);
+        if (!b->oncpu || b->oncpu_uses != 0)
                 return;
 
         probe_oncpu_counters(b->oncpu, &c);
         add_counters(&b->oncpu_before, &c);
         b->oncpu = probe_oncpu_free(b->oncpu);
+}
+
+static int bpf_arm(void *self, ProbeUse use) {
+        return use == PROBE_USE_OFF_CPU ? -EOPNOTSUPP : arm_oncpu(self, use);
+}
+
+static void bpf_disarm(void *self, ProbeUse use) {
+        ProbeBpf *b = self;
+
+        if (probe_unwind_n_watched(b->unwind, use) > 0)
+                return;
+
+        if (use != PROBE_USE_OFF_CPU)
+                disarm_oncpu(b, use);
+        if (!b->oncpu)
+                probe_unwind_release(b->unwind);
+}
+
+static void set_rate(ProbeBpf *b) {
+        if (b->oncpu)
+                probe_oncpu_set_rate(
+                                b->oncpu,
+                                probe_unwind_n_watched(b->unwind, PROBE_USE_ON_CPU) > 0,
+                                probe_unwind_n_watched(b->unwind, PROBE_USE_RECORDER) > 0);
 }
 
 static int bpf_watch(void *self, pid_t pid, ProbeUse use) {
@@ -116,14 +153,76 @@ static int bpf_watch(void *self, pid_t pid, ProbeUse use) {
         if (r < 0)
                 return r;
 
-        return probe_oncpu_add(b->oncpu, pid);
+        r = probe_unwind_watch(b->unwind, pid, use);
+        if (r < 0)
+                return r;
+
+        set_rate(b);
+        return 0;
 }
 
 static void bpf_unwatch(void *self, pid_t pid, ProbeUse use) {
         ProbeBpf *b = self;
 
+        probe_unwind_unwatch(b->unwind, pid, use);
+        set_rate(b);
+}
+
+static int bpf_oncpu_thin(void *self, unsigned every) {
+        ProbeBpf *b = self;
+
+        if (every == 0)
+                return -ERANGE;
+
+        b->oncpu_every = every;
         if (b->oncpu)
-                probe_oncpu_remove(b->oncpu, pid);
+                probe_oncpu_thin_tasks(b->oncpu, every);
+
+        return 0;
+}
+
+static int bpf_unwind_add(void *self, const UnwindRows *rows, uint32_t *ret_table) {
+        ProbeBpf *b = self;
+
+        return probe_unwind_table_add(b->unwind, rows, ret_table);
+}
+
+static void bpf_unwind_remove(void *self, uint32_t table) {
+        ProbeBpf *b = self;
+
+        probe_unwind_table_remove(b->unwind, table);
+}
+
+static int bpf_unwind_map(void *self, pid_t pid, const ProbeMapping *mappings, size_t n) {
+        ProbeBpf *b = self;
+
+        return probe_unwind_process_map(b->unwind, pid, mappings, n);
+}
+
+static void bpf_unwind_unmap(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        probe_unwind_process_unmap(b->unwind, pid);
+}
+
+static int bpf_statistics(void *self, bool on) {
+        ProbeBpf *b = self;
+        int fd;
+
+        if (!on) {
+                b->statistics_fd = safe_close(b->statistics_fd);
+                return 0;
+        }
+
+        if (b->statistics_fd >= 0)
+                return 0;
+
+        fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+        if (fd < 0)
+                return fd;
+
+        b->statistics_fd = fd;
+        return 0;
 }
 
 static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
@@ -140,6 +239,7 @@ static void bpf_counters(void *self, ProbeCounters *ret) {
                 probe_oncpu_counters(b->oncpu, &c);
 
         add_counters(&sum, &c);
+        probe_unwind_counters(b->unwind, &sum);
         *ret = sum;
 }
 
@@ -152,6 +252,12 @@ static const ProbeOps bpf_ops = {
         .watch = bpf_watch,
         .unwatch = bpf_unwatch,
         .drain = bpf_drain,
+        .oncpu_thin = bpf_oncpu_thin,
+        .unwind_add = bpf_unwind_add,
+        .unwind_remove = bpf_unwind_remove,
+        .unwind_map = bpf_unwind_map,
+        .unwind_unmap = bpf_unwind_unmap,
+        .statistics = bpf_statistics,
         .counters = bpf_counters,
 };
 
@@ -165,6 +271,22 @@ static int on_libbpf_print(enum libbpf_print_level level, const char *format, va
         line[strcspn(line, "\n")] = '\0';
         log_debug("libbpf: %s", line);
         return 0;
+}
+
+/* The unwinder is a part of the on-CPU sampler: where that loads, it works. */
+static void ask_unwind(ProbeBpf *b) {
+#if defined(__x86_64__)
+        b->errors[PROBE_FEATURE_UNWIND] = b->errors[PROBE_FEATURE_ON_CPU];
+        (void) snprintf(b->reasons[PROBE_FEATURE_UNWIND],
+                        sizeof(b->reasons[PROBE_FEATURE_UNWIND]),
+                        "%s",
+                        b->reasons[PROBE_FEATURE_ON_CPU]);
+#else
+        b->errors[PROBE_FEATURE_UNWIND] = -EOPNOTSUPP;
+        (void) snprintf(b->reasons[PROBE_FEATURE_UNWIND],
+                        sizeof(b->reasons[PROBE_FEATURE_UNWIND]),
+                        "unwind tables are for x86-64; on this machine stacks are those of frame pointers");
+#endif
 }
 
 /* Tries everything once, so that what can't work is known before a policy relies on it. */
@@ -186,11 +308,26 @@ static void ask_features(ProbeBpf *b) {
 
         if (bpf_arm(b, PROBE_USE_ON_CPU) >= 0)
                 bpf_disarm(b, PROBE_USE_ON_CPU);
+
+        ask_unwind(b);
+}
+
+/* The defaults in, and what they need. */
+static int configure(ProbeBpf *b, const ProbeConfig *config) {
+        b->statistics_fd = -EBADF;
+        b->oncpu_every = 1;
+        b->config = *config;
+        b->config.oncpu_hz = config->oncpu_hz ?: PROBE_ONCPU_HZ_DEFAULT;
+        b->config.watched_max = config->watched_max ?: PROBE_WATCHED_MAX;
+        b->config.unwind_bytes = config->unwind_bytes ?: PROBE_UNWIND_BYTES_DEFAULT;
+
+        return probe_unwind_new(&b->config, &b->unwind);
 }
 
 int probe_new(const ProbeConfig *config, Probe **ret_probe) {
         _cleanup_(freep) Probe *p = NULL;
         ProbeBpf *b;
+        int r;
 
         assert(config);
         assert(ret_probe);
@@ -202,9 +339,11 @@ int probe_new(const ProbeConfig *config, Probe **ret_probe) {
                 return -ENOMEM;
         }
 
-        b->config = *config;
-        b->config.oncpu_hz = config->oncpu_hz ?: PROBE_ONCPU_HZ_DEFAULT;
-        b->config.watched_max = config->watched_max ?: PROBE_WATCHED_MAX;
+        r = configure(b, config);
+        if (r < 0) {
+                bpf_free(b);
+                return r;
+        }
 
         (void) libbpf_set_print(on_libbpf_print);
         ask_features(b);

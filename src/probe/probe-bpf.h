@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "probe/probe-unwind.h"
 #include "probe/probe.h"
 
 /* Private to the BPF probe: its parts, each in a file of its own. */
@@ -20,18 +21,20 @@ ProbeTasks *probe_tasks_free(ProbeTasks *t);
 DEFINE_CLEANUP(ProbeTasks *, probe_tasks_free)
 int probe_tasks_pass(ProbeTasks *t, ProbeTaskFn fn, void *userdata);
 
-/* probe-oncpu.c: loaded, linked, events disabled until the first watch. *ret_step names what failed. */
+/* probe-oncpu.c: loaded, linked, events disabled until probe_oncpu_set_rate(). *reterr_step names what
+ * failed. @unwind is borrowed until probe_oncpu_free(). */
 typedef struct ProbeOncpu ProbeOncpu;
 int probe_oncpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
+                ProbeUnwind *unwind,
                 ProbeOncpu **ret_oncpu,
                 const char **reterr_step);
 ProbeOncpu *probe_oncpu_free(ProbeOncpu *o);
 DEFINE_CLEANUP(ProbeOncpu *, probe_oncpu_free)
-int probe_oncpu_add(ProbeOncpu *o, pid_t pid);
-void probe_oncpu_remove(ProbeOncpu *o, pid_t pid);
-bool probe_oncpu_is_idle(const ProbeOncpu *o);
+/* By what there are targets for: the rate of tasks, else that of the recorder, else none. */
+void probe_oncpu_set_rate(ProbeOncpu *o, bool tasks, bool recorder);
+void probe_oncpu_thin_tasks(ProbeOncpu *o, unsigned every);
 int probe_oncpu_read(ProbeOncpu *o, ProbeSampleFn fn, void *userdata);
 void probe_oncpu_counters(ProbeOncpu *o, ProbeCounters *ret);
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* On-CPU sampling: one cpu-clock event per CPU for all watched processes, enabled from the first watch to
- * the last unwatch. */
+/* On-CPU sampling: one cpu-clock event per CPU for all targets, enabled while there are any. */
 #include "probe/probe-bpf.h"
 
-#include "basic/hash.h"
 #include "bpf/oncpu.skel.h"
 
 #include <bpf/bpf.h>
@@ -14,23 +12,16 @@
 #define RING_BYTES_MIN (512U * 1024)
 #define RING_BYTES_PER_CPU (64U * 1024) /* a quarter of a second at 99 Hz with the longest stacks */
 
-typedef struct Watched {
-        pid_t pid;
-        unsigned n;
-        UT_hash_handle hh;
-} Watched;
-
 struct ProbeOncpu {
         struct cprof_oncpu *skel;
-        uint64_t period_nsec;
-        unsigned watched_max;
+        uint64_t task_period_nsec, recorder_period_nsec; /* the latter 0: no recorder */
+        uint64_t period_nsec;                            /* of the events now; 0 = disabled */
 
         int n_cpus;
         int *event_fds;          /* by CPU, borrowed from the link; -EBADF for one that is offline */
         struct bpf_link **links; /* by CPU */
 
         struct ring_buffer *ring;
-        Watched *watched;
 
         /* while reading */
         ProbeSampleFn fn;
@@ -42,22 +33,16 @@ static int on_sample(void *userdata, void *data, size_t size) {
         ProbeOncpu *o = userdata;
 
         if (size >= sizeof(*s) &&
-            size >= sizeof(*s) + ((size_t) s->n_kernel + s->n_user) * sizeof(s->frames[0]))
+            size >= sizeof(*s) + ((size_t) s->n_kernel + s->n_user) * sizeof(s->frames[0]) +
+                                            s->n_python * sizeof(struct cprof_python_frame))
                 o->fn(s, o->userdata);
 
         return 0;
 }
 
 ProbeOncpu *probe_oncpu_free(ProbeOncpu *o) {
-        Watched *w, *next;
-
         if (!o)
                 return NULL;
-
-        HASH_ITER(hh, o->watched, w, next) {
-                HASH_DEL(o->watched, w);
-                free(w);
-        }
 
         for (int i = 0; i < o->n_cpus && o->links; i++)
                 (void) bpf_link__destroy(o->links[i]); /* closes the event too */
@@ -82,7 +67,7 @@ static size_t ring_bytes(const ProbeConfig *config, int n_cpus) {
         return bytes;
 }
 
-static int load(ProbeOncpu *o, const PidNamespace *ns, const ProbeConfig *config) {
+static int load(ProbeOncpu *o, const PidNamespace *ns, const ProbeConfig *config, ProbeUnwind *unwind) {
         int r;
 
         o->skel = cprof_oncpu__open();
@@ -91,8 +76,13 @@ static int load(ProbeOncpu *o, const PidNamespace *ns, const ProbeConfig *config
 
         o->skel->rodata->our_pidns_inum = ns->inum;
         o->skel->rodata->our_pidns_is_first = ns->is_first;
+        o->skel->rodata->recorder_every = config->recorder_every;
 
-        r = bpf_map__set_max_entries(o->skel->maps.watched, config->watched_max);
+        r = probe_unwind_share(
+                        unwind,
+                        o->skel->maps.unwind_rows,
+                        o->skel->maps.unwind_mappings,
+                        o->skel->maps.targets);
         if (r < 0)
                 return r;
 
@@ -114,7 +104,7 @@ static int open_event(ProbeOncpu *o, int cpu) {
                 .size = sizeof(attr),
                 .type = PERF_TYPE_SOFTWARE,
                 .config = PERF_COUNT_SW_CPU_CLOCK,
-                .sample_period = o->period_nsec,
+                .sample_period = o->task_period_nsec,
                 .disabled = 1,
                 .exclude_idle = 1,
         };
@@ -158,6 +148,7 @@ static int open_events(ProbeOncpu *o) {
 int probe_oncpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
+                ProbeUnwind *unwind,
                 ProbeOncpu **ret_oncpu,
                 const char **reterr_step) {
         _cleanup_(probe_oncpu_freep) ProbeOncpu *o = NULL;
@@ -173,8 +164,8 @@ int probe_oncpu_new(
         if (!o)
                 return -ENOMEM;
 
-        o->period_nsec = NSEC_PER_SEC / config->oncpu_hz;
-        o->watched_max = config->watched_max;
+        o->task_period_nsec = NSEC_PER_SEC / config->oncpu_hz;
+        o->recorder_period_nsec = o->task_period_nsec * config->recorder_every;
         o->event_fds = malloc((size_t) n_cpus * sizeof(o->event_fds[0]));
         o->links = calloc((size_t) n_cpus, sizeof(o->links[0]));
         if (!o->event_fds || !o->links)
@@ -184,7 +175,7 @@ int probe_oncpu_new(
         for (int i = 0; i < n_cpus; i++)
                 o->event_fds[i] = -EBADF;
 
-        r = load(o, ns, config);
+        r = load(o, ns, config, unwind);
         if (r < 0)
                 return r;
 
@@ -197,76 +188,37 @@ int probe_oncpu_new(
         return 0;
 }
 
-static void set_events(ProbeOncpu *o, bool on) {
-        if (on)
+static void set_events(ProbeOncpu *o, uint64_t period_nsec) {
+        if (period_nsec == o->period_nsec)
+                return;
+        if (period_nsec > 0)
                 (void) open_events(o); /* CPUs that came online since */
 
-        for (int i = 0; i < o->n_cpus; i++)
-                if (o->event_fds[i] >= 0)
-                        (void) ioctl(o->event_fds[i],
-                                     on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE,
-                                     0);
-}
+        for (int i = 0; i < o->n_cpus; i++) {
+                if (o->event_fds[i] < 0)
+                        continue;
 
-int probe_oncpu_add(ProbeOncpu *o, pid_t pid) {
-        uint32_t key = (uint32_t) pid;
-        uint8_t one = 1;
-        Watched *w;
-
-        HASH_FIND_INT(o->watched, &pid, w);
-        if (w) {
-                w->n++;
-                return 0;
+                if (period_nsec > 0) {
+                        (void) ioctl(o->event_fds[i], PERF_EVENT_IOC_PERIOD, &period_nsec);
+                        (void) ioctl(o->event_fds[i], PERF_EVENT_IOC_ENABLE, 0);
+                } else
+                        (void) ioctl(o->event_fds[i], PERF_EVENT_IOC_DISABLE, 0);
         }
 
-        /* on kernels with per-CPU free lists a full preallocated table may take a few more: keep to what was
-         * promised */
-        if (HASH_COUNT(o->watched) >= o->watched_max)
-                return -ENOSPC;
-
-        w = calloc(1, sizeof(*w));
-        if (!w)
-                return -ENOMEM;
-
-        *w = (Watched){ .pid = pid, .n = 1 };
-        HASH_ADD_INT(o->watched, pid, w);
-        if (!HASH_ADDED(w)) {
-                free(w);
-                return -ENOMEM;
-        }
-
-        if (bpf_map_update_elem(bpf_map__fd(o->skel->maps.watched), &key, &one, BPF_ANY) < 0) {
-                int r = errno == E2BIG ? -ENOSPC : -errno;
-
-                HASH_DEL(o->watched, w);
-                free(w);
-                return r;
-        }
-
-        if (HASH_COUNT(o->watched) == 1)
-                set_events(o, true);
-
-        return 0;
+        o->period_nsec = period_nsec;
 }
 
-void probe_oncpu_remove(ProbeOncpu *o, pid_t pid) {
-        uint32_t key = (uint32_t) pid;
-        Watched *w;
+void probe_oncpu_set_rate(ProbeOncpu *o, bool tasks, bool recorder) {
+        o->skel->bss->recorder_rate = !tasks;
 
-        HASH_FIND_INT(o->watched, &pid, w);
-        if (!w || --w->n > 0)
-                return;
-
-        (void) bpf_map_delete_elem(bpf_map__fd(o->skel->maps.watched), &key);
-        HASH_DEL(o->watched, w);
-        free(w);
-
-        if (!o->watched)
-                set_events(o, false);
+        if (tasks)
+                set_events(o, o->task_period_nsec);
+        else
+                set_events(o, recorder ? o->recorder_period_nsec : 0);
 }
 
-bool probe_oncpu_is_idle(const ProbeOncpu *o) {
-        return !o->watched;
+void probe_oncpu_thin_tasks(ProbeOncpu *o, unsigned every) {
+        o->skel->data->oncpu_every = every;
 }
 
 int probe_oncpu_read(ProbeOncpu *o, ProbeSampleFn fn, void *userdata) {
