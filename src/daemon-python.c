@@ -3,15 +3,11 @@
 
 #include "basic/hash.h"
 #include "basic/log.h"
-#include "host/procfs-maps.h"
 #include "symbol/python-code.h"
 #include "symbol/python-image.h"
 #include "symbol/python-lines.h"
-#include "target/module-open.h"
 
 #include <fcntl.h>
-
-#define PAGE_BYTES UINT64_C(4096)
 
 typedef struct Code {
         uint64_t address; /* the key */
@@ -33,9 +29,8 @@ typedef struct Interpreter {
 } Interpreter;
 
 struct DaemonPython {
-        const Host *host; /* borrowed, as the next two */
+        const Host *host; /* borrowed, as the next */
         Probe *probe;
-        ModuleTable *modules;
         PythonSource source;
 
         Interpreter *interpreters;
@@ -73,75 +68,68 @@ DaemonPython *daemon_python_free(DaemonPython *p) {
         return NULL;
 }
 
-/* What a mapping of the interpreter's file says of the process. */
-typedef struct Search {
-        DaemonPython *python;
-        ProcessKey key;
-        bool found;
-        PythonImage image;
-        uint64_t bias; /* what is added to addresses of the file */
-} Search;
+/* From an offset of code in the file to its address there. */
+static int code_shift(const ElfImage *e, uint64_t offset, uint64_t *ret_shift) {
+        uint64_t address;
+        int r;
 
-/* The address in the file's own terms of the mapping that starts at @offset in it. */
-static int mapping_address(const ElfImage *e, uint64_t offset, uint64_t *ret_address) {
-        for (size_t i = 0; i < e->n_segments; i++) {
-                const ElfSegment *s = &e->segments[i];
+        r = elf_image_address(e, offset, &address);
+        if (r < 0)
+                return r;
 
-                /* the kernel maps whole pages */
-                if (s->executable && (s->offset & ~(PAGE_BYTES - 1)) <= offset &&
-                    offset < s->offset + s->file_size) {
-                        *ret_address = s->address - s->offset + offset;
-                        return 0;
-                }
-        }
-
-        return -ENOENT;
-}
-
-static void module_set_eval(Module *m, const PythonEval *eval) {
-        m->n_python_eval = MIN_OF(eval->n_parts, MODULE_PYTHON_EVAL_MAX);
-        for (unsigned i = 0; i < m->n_python_eval; i++) {
-                m->python_eval[i].start = eval->parts[i].start;
-                m->python_eval[i].end = eval->parts[i].end;
-        }
+        *ret_shift = address - offset;
+        return 0;
 }
 
 static void inspect(Module *m, void *userdata) {
         _cleanup_(elf_image_freep) ElfImage *e = NULL;
+        ModulePython *to = &m->python;
         PythonImage image;
         PythonEval eval;
+        uint64_t shift;
 
+        to->checked = true;
         if (m->fd < 0 || !python_image_is_candidate(m->path, strlen(m->path)))
                 return;
+        if (elf_image_open_fd(m->fd, &e) < 0 || python_image_find(e, &image, &eval) < 0 ||
+            eval.n_parts == 0 || code_shift(e, eval.parts[0].start, &shift) < 0)
+                return;
 
-        if (elf_image_open_fd(m->fd, &e) >= 0 && python_image_find(e, &image, &eval) >= 0)
-                module_set_eval(m, &eval);
+        to->version = image.version;
+        to->runtime = image.runtime;
+        to->code_type = image.code_type;
+        to->code_shift = shift;
+        to->n_eval = MIN_OF(eval.n_parts, MODULE_PYTHON_EVAL_MAX);
+        for (unsigned i = 0; i < to->n_eval; i++) {
+                to->eval[i].start = eval.parts[i].start;
+                to->eval[i].end = eval.parts[i].end;
+        }
 }
 
-static int on_mapping(const MapsLine *l, void *userdata) {
-        _cleanup_(elf_image_freep) ElfImage *e = NULL;
-        _cleanup_(module_unrefp) Module *m = NULL;
-        Search *s = userdata;
-        uint64_t address;
-        PythonEval eval;
-        int r;
+/* An interpreter's file in a process. */
+typedef struct Found {
+        const ModulePython *python; /* NULL: none */
+        uint64_t bias;              /* from addresses of the file to those of the process */
+} Found;
 
-        if (s->found || !python_image_is_candidate(l->path, l->path_length))
+static int on_mapping(const ProcessMapping *l, void *userdata) {
+        Module *m = l->module;
+        Found *f = userdata;
+        uint64_t start;
+
+        if (m->type != MODULE_FILE)
+                return 0;
+        if (!m->python.checked)
+                inspect(m, NULL);
+        if (m->python.version == 0)
                 return 0;
 
-        r = module_open_mapping(s->python->host, s->python->modules, s->key, l, &m);
-        if (r < 0 || m->type != MODULE_FILE || m->fd < 0)
+        start = m->python.eval[0].start;
+        if (start < l->offset || start - l->offset >= l->end - l->start)
                 return 0;
 
-        if (elf_image_open_fd(m->fd, &e) < 0 || python_image_find(e, &s->image, &eval) < 0 ||
-            mapping_address(e, l->offset, &address) < 0)
-                return 0;
-
-        module_set_eval(m, &eval);
-        m->python_checked = true;
-        s->bias = l->start - address;
-        s->found = true;
-        return 0;
+        *f = (Found){ .python = &m->python, .bias = l->start - l->offset - m->python.code_shift };
+        return 1;
 }
 
 static int open_memory(const Host *h, pid_t pid) {
@@ -183,11 +171,11 @@ static int read_layout(Interpreter *in, unsigned version) {
         return python_layout_parse(data, sizeof(data), &in->layout);
 }
 
-static int interpreter_begin(DaemonPython *p, Interpreter *in, const Search *s) {
+static int interpreter_begin(DaemonPython *p, Interpreter *in, const Found *f) {
         int r;
 
-        in->runtime = s->image.runtime + s->bias;
-        in->code_type = s->image.code_type != 0 ? s->image.code_type + s->bias : 0;
+        in->runtime = f->python->runtime + f->bias;
+        in->code_type = f->python->code_type != 0 ? f->python->code_type + f->bias : 0;
 
         /* the old descriptor is that of the program before an exec */
         (void) safe_close(in->memory_fd);
@@ -195,7 +183,7 @@ static int interpreter_begin(DaemonPython *p, Interpreter *in, const Search *s) 
         if (in->memory_fd < 0)
                 return in->memory_fd;
 
-        r = read_layout(in, s->image.version);
+        r = read_layout(in, f->python->version);
         if (r < 0)
                 return r;
 
@@ -234,19 +222,19 @@ static Interpreter *interpreter_get(DaemonPython *p, ProcessKey key) {
         return in;
 }
 
-static void detect(ProcessKey key, void *userdata) {
+static void detect(ProcessKey key, const ProcessMaps *maps, void *userdata) {
         DaemonPython *p = userdata;
-        Search s = { .python = p, .key = key };
         Interpreter *in;
+        Found f = {};
         int r;
 
-        (void) procfs_for_each_exec_mapping(p->host, key.pid, on_mapping, &s);
+        (void) process_maps_for_each(maps, on_mapping, &f);
 
-        in = s.found ? interpreter_get(p, key) : interpreter_find(p, key.pid);
+        in = f.python ? interpreter_get(p, key) : interpreter_find(p, key.pid);
         if (!in)
                 return;
 
-        r = s.found ? interpreter_begin(p, in, &s) : -ENOENT;
+        r = f.python ? interpreter_begin(p, in, &f) : -ENOENT;
         if (r < 0) {
                 log_debug_errno(r, "No Python frames of process %i: %m", (int) key.pid);
                 interpreter_drop(p, in);
@@ -352,12 +340,11 @@ resolve(ProcessKey key,
         return 0;
 }
 
-int daemon_python_new(const Host *host, Probe *probe, ModuleTable *modules, DaemonPython **ret) {
+int daemon_python_new(const Host *host, Probe *probe, DaemonPython **ret) {
         DaemonPython *p;
 
         assert(host);
         assert(probe);
-        assert(modules);
         assert(ret);
 
         p = calloc(1, sizeof(*p));
@@ -367,7 +354,6 @@ int daemon_python_new(const Host *host, Probe *probe, ModuleTable *modules, Daem
         *p = (DaemonPython){
                 .host = host,
                 .probe = probe,
-                .modules = modules,
                 .source = {
                         .detect = detect,
                         .inspect = inspect,

@@ -13,8 +13,8 @@ typedef struct DaemonPython DaemonPython;
 #define PYTHON_PROCESSES_MAX 4096U
 #define PYTHON_CODES_MAX 16384U /* of one process */
 
-/* All are borrowed and outlive it. */
-int daemon_python_new(const Host *host, Probe *probe, ModuleTable *modules, DaemonPython **ret);
+/* Both are borrowed and outlive it. */
+int daemon_python_new(const Host *host, Probe *probe, DaemonPython **ret);
 DaemonPython *daemon_python_free(DaemonPython *p);
 DEFINE_CLEANUP(DaemonPython *, daemon_python_free)
 

@@ -17,6 +17,7 @@ typedef struct ProbeBpf {
         PidNamespace ns;
 
         ProbeTasks *tasks;
+        ProbeEvents *events; /* from the first reading on */
         ProbeUnwind *unwind;
         ProbePython *python;
         ProbeOncpu *oncpu;   /* only while armed */
@@ -63,6 +64,7 @@ static void bpf_free(void *self) {
         if (!b)
                 return;
 
+        probe_events_free(b->events);
         probe_oncpu_free(b->oncpu);
         probe_python_free(b->python);
         probe_unwind_free(b->unwind);
@@ -264,6 +266,23 @@ static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
         return b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
 }
 
+static int bpf_events_read(void *self, ProbeEventFn fn, void *userdata) {
+        ProbeBpf *b = self;
+        int r;
+
+        if (b->errors[PROBE_FEATURE_EVENTS] < 0)
+                return b->errors[PROBE_FEATURE_EVENTS];
+
+        if (!b->events) {
+                r = probe_events_new(&b->events);
+                set_feature(b, PROBE_FEATURE_EVENTS, r, "opening process events");
+                if (r < 0)
+                        return r;
+        }
+
+        return probe_events_pass(b->events, fn, userdata);
+}
+
 static void bpf_counters(void *self, ProbeCounters *ret) {
         ProbeBpf *b = self;
         ProbeCounters sum = b->oncpu_before, c = {};
@@ -272,6 +291,8 @@ static void bpf_counters(void *self, ProbeCounters *ret) {
                 probe_oncpu_counters(b->oncpu, &c);
 
         add_counters(&sum, &c);
+        if (b->events)
+                sum.n_events_lost = probe_events_n_lost(b->events);
         probe_unwind_counters(b->unwind, &sum);
         *ret = sum;
 }
@@ -285,6 +306,7 @@ static const ProbeOps bpf_ops = {
         .watch = bpf_watch,
         .unwatch = bpf_unwatch,
         .drain = bpf_drain,
+        .events_read = bpf_events_read,
         .oncpu_thin = bpf_oncpu_thin,
         .unwind_add = bpf_unwind_add,
         .unwind_remove = bpf_unwind_remove,
@@ -351,6 +373,8 @@ static void ask_features(ProbeBpf *b) {
 
         for (ProbeFeature f = PROBE_FEATURE_UNWIND; f < _PROBE_FEATURE_MAX; f++)
                 set_feature(b, f, -EOPNOTSUPP, "looking for it");
+
+        set_feature(b, PROBE_FEATURE_EVENTS, probe_events_try(), "opening process events");
 
         r = probe_tasks_new(&b->ns, &b->tasks);
         set_feature(b, PROBE_FEATURE_TASK_ITERATOR, r, "loading the task iterator");

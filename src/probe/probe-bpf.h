@@ -45,5 +45,14 @@ void probe_oncpu_thin_tasks(ProbeOncpu *o, unsigned every);
 int probe_oncpu_read(ProbeOncpu *o, ProbeSampleFn fn, void *userdata);
 void probe_oncpu_counters(ProbeOncpu *o, ProbeCounters *ret);
 
+/* probe-events.c: what happens from then on. */
+typedef struct ProbeEvents ProbeEvents;
+int probe_events_try(void); /* whether the kernel lets us */
+int probe_events_new(ProbeEvents **ret_events);
+ProbeEvents *probe_events_free(ProbeEvents *e);
+DEFINE_CLEANUP(ProbeEvents *, probe_events_free)
+int probe_events_pass(ProbeEvents *e, ProbeEventFn fn, void *userdata); /* as ProbeOps.events_read */
+uint64_t probe_events_n_lost(const ProbeEvents *e);
+
 /* probe-features.c: what a refused @step (a verb phrase) with -errno @error means here, for a person. */
 const char *probe_failure_text(const char *step, int error, char *buf, size_t size);

@@ -4,6 +4,7 @@
 #include "cprof-abi.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The unwind table of one ELF file, as symbol/eh-frame.h makes it and the probe takes it. */
 typedef struct UnwindRows {

@@ -14,7 +14,7 @@
 typedef struct EhFrameStats {
         uint64_t n_fdes;
         uint64_t n_bad_entries;     /* malformed CIEs and FDEs, skipped */
-        uint64_t n_over_cap;        /* rows beyond EH_FRAME_ROWS_MAX or 4 GiB from the base */
+        uint64_t n_over_cap;        /* FDEs without rows: beyond EH_FRAME_ROWS_MAX or 4 GiB from the base */
         uint64_t unsupported_bytes; /* of code whose rule no row can hold */
         uint64_t covered_bytes;
 } EhFrameStats;
@@ -32,3 +32,6 @@ int eh_frame_build_step(EhFrameBuild *b, usec_t budget_usec);
 
 /* After 0: hands the rows over; the caller frees ret_rows->rows. @ret_stats may be NULL. */
 void eh_frame_build_take(EhFrameBuild *b, UnwindRows *ret_rows, EhFrameStats *ret_stats);
+
+/* The row that holds @pc, relative to the base; NULL before the first. */
+const struct cprof_unwind_row *unwind_rows_find(const UnwindRows *rows, uint32_t pc);

@@ -105,6 +105,8 @@ static int read_segments(ElfImage *e, Elf *elf) {
                 if (p.p_type == PT_LOAD)
                         e->segments[e->n_segments++] =
                                         (ElfSegment){ p.p_offset, p.p_vaddr, p.p_filesz, p.p_flags & PF_X };
+                else if (p.p_type == PT_GNU_EH_FRAME)
+                        e->eh_frame_header = (ElfSegment){ p.p_offset, p.p_vaddr, p.p_filesz, false };
                 else if (p.p_type == PT_NOTE)
                         find_build_id(e, elf, p.p_offset, p.p_filesz);
         }
@@ -164,6 +166,7 @@ static int image_load(ElfImage *e) {
                 return -EBADMSG;
 
         e->is_64 = header.e_ident[EI_CLASS] == ELFCLASS64;
+        e->machine = header.e_machine;
 
         r = read_sections(e, elf);
         if (r < 0)

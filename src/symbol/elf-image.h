@@ -31,8 +31,10 @@ typedef struct ElfImage {
         uint64_t size;
 
         bool is_64;
+        uint16_t machine;     /* EM_X86_64 */
         ElfSegment *segments; /* PT_LOAD only */
         size_t n_segments;
+        ElfSegment eh_frame_header; /* PT_GNU_EH_FRAME; file_size 0 = none */
         ElfSection *sections;
         size_t n_sections;
         uint32_t section_names; /* index of the section of section names, 0 = none */

@@ -25,6 +25,20 @@ typedef struct ModuleTable ModuleTable;
 
 #define MODULE_PYTHON_EVAL_MAX 4U
 
+/* What is known of a file that may be an interpreter; of task/task-python.h. */
+typedef struct ModulePython {
+        bool checked;                /* was looked for */
+        unsigned version;            /* PY_VERSION_HEX >> 16; 0: it is none */
+        uint64_t runtime, code_type; /* addresses in the file's own terms */
+        uint64_t code_shift;         /* from an offset of its code in the file to the address */
+
+        /* The loop that runs byte code, as offsets; the first part is where it begins. */
+        unsigned n_eval;
+        struct {
+                uint64_t start, end;
+        } eval[MODULE_PYTHON_EVAL_MAX];
+} ModulePython;
+
 /* A piece of code that frames point into. Shared by reference count; identity for files is (device, inode,
  * change time), so that a replaced file is another module and a deleted one stays readable. */
 typedef struct Module {
@@ -43,12 +57,7 @@ typedef struct Module {
         void *image; /* MODULE_VDSO: copy of its memory */
         size_t image_size;
 
-        /* MODULE_FILE: where the loop is that runs Python byte code, as offsets; for task/task-python.c */
-        bool python_checked; /* was looked for */
-        unsigned n_python_eval;
-        struct {
-                uint64_t start, end;
-        } python_eval[MODULE_PYTHON_EVAL_MAX];
+        ModulePython python; /* MODULE_FILE */
 
         /* MODULE_PYTHON */
         FunctionTable *functions;

@@ -237,3 +237,54 @@ int process_maps_find(ProcessMaps *m, uint64_t address, Module **ret_module, uin
         *ret_offset = found->module->type == MODULE_ANON ? address : address - found->start + found->offset;
         return 0;
 }
+
+int process_maps_for_each(const ProcessMaps *m, ProcessMappingFn fn, void *userdata) {
+        assert(m);
+        assert(fn);
+
+        for (size_t i = 0; i < m->list.n; i++) {
+                const Mapping *item = m->list.items + i;
+                const ProcessMapping mapping = {
+                        .start = item->start,
+                        .end = item->end,
+                        .offset = item->offset,
+                        .module = item->module,
+                };
+                int r;
+
+                if (item->vanished)
+                        continue;
+
+                r = fn(&mapping, userdata);
+                if (r != 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+int process_maps_copy(const ProcessMaps *m, ProcessKey key, ProcessMaps **ret_copy) {
+        _cleanup_(process_maps_freep) ProcessMaps *copy = NULL;
+        int r;
+
+        assert(m);
+        assert(ret_copy);
+
+        copy = calloc(1, sizeof(*copy));
+        if (!copy)
+                return -ENOMEM;
+
+        copy->host = m->host;
+        copy->table = m->table;
+        copy->key = key;
+
+        for (size_t i = 0; i < m->list.n; i++) {
+                r = list_append(&copy->list, m->list.items + i);
+                if (r < 0)
+                        return r;
+                (void) module_ref(m->list.items[i].module);
+        }
+
+        *ret_copy = TAKE_PTR(copy);
+        return 0;
+}

@@ -24,3 +24,19 @@ int process_maps_refresh(ProcessMaps *m);
 /* The module and the offset in it (file offset, image offset or absolute address, by module type) of
  * @address. Borrowed. Returns -ENOENT when no mapping holds it. */
 int process_maps_find(ProcessMaps *m, uint64_t address, Module **ret_module, uint64_t *ret_offset);
+
+/* One executable mapping. @module is borrowed. */
+typedef struct ProcessMapping {
+        uint64_t start, end;
+        uint64_t offset; /* in the file or image */
+        Module *module;
+} ProcessMapping;
+
+/* 0 = go on, anything else ends the walk. */
+typedef int (*ProcessMappingFn)(const ProcessMapping *mapping, void *userdata);
+
+/* The mappings of the last reading, ascending. Returns what @fn ended with, 0 otherwise. */
+int process_maps_for_each(const ProcessMaps *m, ProcessMappingFn fn, void *userdata);
+
+/* What a fork of the process starts with, known without asking for it: it may be gone already. */
+int process_maps_copy(const ProcessMaps *m, ProcessKey key, ProcessMaps **ret_copy);

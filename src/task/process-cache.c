@@ -8,6 +8,9 @@ struct ProcessCache {
         ModuleTable *modules;  /* borrowed, outlives us */
         ProcessEntry *entries; /* by PID */
         ProcessEntry *queue;
+        ProcessEntry *changed;
+        UnwindTables *unwind; /* borrowed, outlives us; may be NULL */
+        ProcessCacheCounters counters;
         const PythonSource *python; /* borrowed, outlives us; may be NULL */
 };
 
@@ -28,6 +31,12 @@ int process_cache_new(const Host *host, ModuleTable *modules, ProcessCache **ret
         return 0;
 }
 
+void process_cache_set_unwind(ProcessCache *c, UnwindTables *unwind) {
+        assert(c);
+
+        c->unwind = unwind;
+}
+
 static void process_cache_dequeue(ProcessCache *c, ProcessEntry *e) {
         if (!e->queued)
                 return;
@@ -36,10 +45,25 @@ static void process_cache_dequeue(ProcessCache *c, ProcessEntry *e) {
         e->queued = false;
 }
 
+static void process_cache_unchange(ProcessCache *c, ProcessEntry *e) {
+        if (!e->changed)
+                return;
+
+        DL_DELETE2(c->changed, e, changed_prev, changed_next);
+        e->changed = false;
+}
+
+static void process_cache_unpublish(ProcessCache *c, ProcessEntry *e) {
+        if (c->unwind)
+                unwind_tables_unpublish(c->unwind, e->key.pid);
+        e->maps = process_maps_free(e->maps);
+}
+
 static void process_cache_drop(ProcessCache *c, ProcessEntry *e) {
         process_cache_dequeue(c, e);
+        process_cache_unchange(c, e);
+        process_cache_unpublish(c, e);
         HASH_DEL(c->entries, e);
-        process_maps_free(e->maps);
         if (c->python)
                 c->python->forget(e->key, c->python->userdata);
         (void) module_unref(e->python);
@@ -125,9 +149,33 @@ bool process_cache_has_queued(const ProcessCache *c) {
         return c->queue != NULL;
 }
 
-static void detect_python(ProcessCache *c, const ProcessEntry *e) {
+/* Others depend on what is mapped. */
+static void process_cache_publish(ProcessCache *c, ProcessEntry *e) {
+        /* Without it its stacks are short, as is counted there. */
+        if (c->unwind)
+                (void) unwind_tables_publish(c->unwind, e->key.pid, e->maps);
         if (c->python)
-                c->python->detect(e->key, c->python->userdata);
+                c->python->detect(e->key, e->maps, c->python->userdata);
+}
+
+/* Reads, or reads again, whatever was known. */
+static int process_cache_refresh(ProcessCache *c, ProcessEntry *e) {
+        bool ran_exec = e->ran_exec;
+        int r;
+
+        c->counters.n_read++;
+        process_cache_unchange(c, e);
+        e->stale = e->ran_exec = false;
+
+        r = e->maps ? process_maps_refresh(e->maps)
+                    : process_maps_new(c->host, c->modules, e->key, &e->maps);
+        if (r < 0 && ran_exec)
+                process_cache_unpublish(c, e); /* of another program: no name is better than a wrong one */
+        if (r < 0)
+                return r;
+
+        process_cache_publish(c, e);
+        return 0;
 }
 
 int process_cache_read(ProcessCache *c, ProcessEntry *e) {
@@ -140,13 +188,9 @@ int process_cache_read(ProcessCache *c, ProcessEntry *e) {
         if (!e->maps && e->maps_error < 0)
                 return e->maps_error;
 
-        e->stale = false;
-        r = e->maps ? process_maps_refresh(e->maps)
-                    : process_maps_new(c->host, c->modules, e->key, &e->maps);
+        r = process_cache_refresh(c, e);
         if (r < 0 && !e->maps)
                 e->maps_error = r;
-        if (r >= 0)
-                detect_python(c, e);
 
         return r;
 }
@@ -156,6 +200,59 @@ void process_cache_invalidate(ProcessEntry *e) {
         e->maps_error = 0; /* another program may be readable */
         e->pause_usec = PROCESS_REFRESH_USEC;
         e->refreshed_usec = 0;
+}
+
+void process_cache_note_change(ProcessCache *c, ProcessEntry *e) {
+        if (e->changed || (!e->maps && e->maps_error == 0))
+                return; /* what was never read is read as it is then */
+
+        DL_APPEND2(c->changed, e, changed_prev, changed_next);
+        e->changed = true;
+}
+
+void process_cache_note_all_changed(ProcessCache *c) {
+        for (ProcessEntry *e = c->entries; e; e = e->hh.next)
+                process_cache_note_change(c, e);
+}
+
+void process_cache_read_changed(ProcessCache *c, usec_t now_usec) {
+        ProcessEntry *e, *next;
+
+        DL_FOREACH_SAFE2(c->changed, e, next, changed_next) {
+                usec_t pause_usec = e->n_users > 0 ? PROCESS_REFRESH_USEC : PROCESS_CHANGED_USEC;
+
+                if (e->refreshed_usec > 0 && now_usec < e->refreshed_usec + pause_usec) {
+                        c->counters.n_delayed++;
+                        continue;
+                }
+
+                e->refreshed_usec = now_usec;
+                e->maps_error = 0;
+                if (e->n_users > 0)
+                        (void) process_cache_refresh(c, e);
+                else { /* no hurry: by and by, as those that were never read */
+                        process_cache_unchange(c, e);
+                        e->stale = true;
+                        process_cache_enqueue(c, e);
+                }
+        }
+}
+
+int process_cache_inherit(ProcessCache *c, const ProcessEntry *parent, ProcessEntry *child) {
+        int r;
+
+        if (!parent->maps || child->maps)
+                return 0;
+
+        r = process_maps_copy(parent->maps, child->key, &child->maps);
+        if (r >= 0)
+                process_cache_publish(c, child);
+
+        return r;
+}
+
+void process_cache_counters(const ProcessCache *c, ProcessCacheCounters *ret) {
+        *ret = c->counters;
 }
 
 /* Whether the mappings may be read again for this miss. */
@@ -186,9 +283,7 @@ int process_cache_resolve(
 
         e->refreshed_usec = q->now_usec;
 
-        r = process_maps_refresh(e->maps);
-        if (r >= 0)
-                detect_python(c, e); /* a program may load an interpreter later */
+        r = process_cache_refresh(c, e);
         if (r >= 0)
                 r = process_maps_find(e->maps, q->address, ret_module, ret_offset);
         if (r >= 0)

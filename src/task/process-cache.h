@@ -3,6 +3,7 @@
 
 #include "target/process-maps.h"
 #include "task/task-python.h"
+#include "task/unwind-tables.h"
 
 /* The mappings of processes that are sampled or may soon be: one ProcessMaps per process, whoever uses it.
  */
@@ -12,6 +13,8 @@ typedef struct ProcessCache ProcessCache;
 
 /* A miss makes us read the mappings again, but not more often than this. */
 #define PROCESS_REFRESH_USEC (100 * USEC_PER_MSEC)
+/* A change of a process that nobody samples now waits so long. */
+#define PROCESS_CHANGED_USEC USEC_PER_SEC
 /* When reading them again explains nothing (frame pointers that point nowhere), the pause doubles up to
  * this; the innermost frame is no guess and does not wait that long. */
 #define PROCESS_REFRESH_MAX_USEC (5 * USEC_PER_SEC)
@@ -26,13 +29,19 @@ typedef struct ProcessEntry {
         bool wanted;      /* held because a policy watches it */
         Module *python;   /* its functions; NULL: none seen yet */
         bool stale;       /* ran exec: read again before the next use */
+        bool ran_exec;    /* what was mapped before explains nothing any more */
+        bool changed;     /* mapped something: to be read again when its pause is over */
 
         usec_t refreshed_usec, pause_usec;
 
         struct ProcessEntry *queue_prev, *queue_next; /* waits to be read (utlist DL) */
         bool queued;
-        UT_hash_handle hh; /* by PID */
+        struct ProcessEntry *changed_prev, *changed_next; /* those that are changed */
+        UT_hash_handle hh;                                /* by PID */
 } ProcessEntry;
+
+/* What is read is published in @unwind from now on (borrowed, outlives it; NULL: not). */
+void process_cache_set_unwind(ProcessCache *c, UnwindTables *unwind);
 
 /* Both are borrowed and outlive it. */
 int process_cache_new(const Host *host, ModuleTable *modules, ProcessCache **ret_cache);
@@ -59,6 +68,21 @@ int process_cache_read(ProcessCache *c, ProcessEntry *e);
 
 /* What was mapped may be another program now. */
 void process_cache_invalidate(ProcessEntry *e);
+
+/* The process mapped something: its mappings are read again, at once or by a later
+ * process_cache_read_changed(), as the pause since the last time allows. */
+void process_cache_note_change(ProcessCache *c, ProcessEntry *e);
+void process_cache_note_all_changed(ProcessCache *c);
+void process_cache_read_changed(ProcessCache *c, usec_t now_usec);
+
+/* The mappings of @child, which was forked from @parent, are those of the parent. */
+int process_cache_inherit(ProcessCache *c, const ProcessEntry *parent, ProcessEntry *child);
+
+typedef struct ProcessCacheCounters {
+        uint64_t n_read;    /* times that mappings were read */
+        uint64_t n_delayed; /* times that a change had to wait, because reading was limited */
+} ProcessCacheCounters;
+void process_cache_counters(const ProcessCache *c, ProcessCacheCounters *ret);
 
 typedef struct FrameQuery {
         uint64_t address;

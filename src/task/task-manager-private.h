@@ -10,6 +10,8 @@
 #define READ_AT_ONCE_MAX 64U    /* mappings read in one go for a unit's new processes; the rest is queued */
 #define PREPARE_AT_ONCE_MAX 64U /* and in one call of task_manager_prepare_pending() */
 
+#define EXITED_MAX 256U /* noted per drain; of more the target set tells */
+
 typedef struct RunningTask {
         Task *task; /* owned */
         OncpuTask oncpu;
@@ -27,7 +29,13 @@ struct TaskManager {
         TaskManagerConfig config;
         TaskEvents events;
 
+        const Host *host; /* ditto */
+
+        UnwindTables *unwind; /* NULL: by frame pointers only */
         ProcessCache *cache;
+        bool has_events;          /* the probe tells what processes do */
+        pid_t exited[EXITED_MAX]; /* to be forgotten after the drain */
+        size_t n_exited;
         RunningTask *running;
         unsigned n_running;
 
@@ -44,3 +52,7 @@ int task_manager_update_members(TaskManager *m, RunningTask *rt, Unit *u);
 
 /* Samples one process for @rt; returns as oncpu_task_add(). */
 int task_manager_add_process(TaskManager *m, RunningTask *rt, ProcessKey key, SampledProcess **ret_process);
+
+/* task-processes.c: before the samples are read, and after. */
+void task_manager_read_events(TaskManager *m, usec_t now_usec);
+void task_manager_drop_exited(TaskManager *m);

@@ -15,10 +15,10 @@ void task_manager_drain(TaskManager *m, usec_t now_usec) {
         assert(m);
 
         m->now_usec = now_usec;
-        if (!m->running)
-                return;
-
-        (void) probe_drain(m->probe, on_sample, m);
+        task_manager_read_events(m, now_usec);
+        if (m->running)
+                (void) probe_drain(m->probe, on_sample, m);
+        task_manager_drop_exited(m);
 }
 
 /* The entry of exactly this process. */
@@ -83,7 +83,7 @@ int task_manager_update_members(TaskManager *m, RunningTask *rt, Unit *u) {
                 unit_for_each_process(m->targets, u, on_member, &update);
 
         DL_FOREACH_SAFE(rt->oncpu.processes, p, next)
-        if (p->pass != rt->pass)
+        if (p->pass < rt->pass)
                 oncpu_task_remove(&rt->oncpu, p);
 
         losses->n_processes_missed = MAX_OF(losses->n_processes_missed, (uint64_t) update.n_missed);
@@ -133,6 +133,8 @@ void task_manager_tick(TaskManager *m, usec_t now_usec) {
         assert(m);
 
         task_manager_drain(m, now_usec);
+        if (m->unwind)
+                unwind_tables_tick(m->unwind, now_usec);
 
         DL_FOREACH_SAFE(m->running, rt, next)
         running_task_tick(m, rt, now_usec);
@@ -167,7 +169,9 @@ void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec) {
         if (e->n_users > 0) /* its last samples wait in the ring */
                 task_manager_drain(m, now_usec);
 
-        oncpu_forget_process(m->cache, e);
+        e = find_entry(m, p->key); /* the drain may have forgotten it */
+        if (e)
+                oncpu_forget_process(m->cache, e);
 }
 
 void task_manager_process_changed(TaskManager *m, Process *p) {
@@ -188,6 +192,10 @@ void task_manager_process_changed(TaskManager *m, Process *p) {
 
         /* What waits in the ring is mostly of the old program. */
         task_manager_drain(m, m->now_usec);
+        e = find_entry(m, p->key);
+        if (!e)
+                return;
+
         process_cache_invalidate(e);
         (void) process_cache_read(m->cache, e);
 }
@@ -207,26 +215,38 @@ void task_manager_prepare(TaskManager *m, Process *p) {
 }
 
 bool task_manager_has_pending_preparation(const TaskManager *m) {
-        return process_cache_has_queued(m->cache);
+        return process_cache_has_queued(m->cache) || (m->unwind && unwind_tables_has_work(m->unwind));
 }
 
-void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec) {
-        usec_t begin_usec = clock_monotonic_usec();
-
-        assert(m);
-
+/* Reads mappings. Returns false when the time is over. */
+static bool prepare_queued(TaskManager *m, usec_t end_usec) {
         for (unsigned i = 0; i < PREPARE_AT_ONCE_MAX; i++) {
                 ProcessEntry *e = process_cache_next_queued(m->cache);
 
                 if (!e)
-                        return;
+                        return true;
 
                 if (process_cache_read(m->cache, e) == -ESRCH && e->n_users == 0) {
                         e->wanted = false;
                         process_cache_put(m->cache, e);
                 }
 
-                if (clock_monotonic_usec() - begin_usec >= budget_usec)
-                        return;
+                if (clock_monotonic_usec() >= end_usec)
+                        return false;
         }
+
+        return false;
+}
+
+void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec) {
+        usec_t now_usec = clock_monotonic_usec(), end_usec;
+
+        assert(m);
+
+        end_usec = now_usec + MIN_OF(budget_usec, USEC_INFINITY - now_usec);
+        if (!prepare_queued(m, end_usec) || !m->unwind)
+                return;
+
+        now_usec = clock_monotonic_usec();
+        unwind_tables_work(m->unwind, end_usec > now_usec ? end_usec - now_usec : 0);
 }

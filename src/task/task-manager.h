@@ -3,7 +3,9 @@
 
 #include "monitor/monitor.h"
 #include "target/process-maps.h"
+#include "task/process-cache.h"
 #include "task/task.h"
+#include "task/unwind-tables.h"
 #include "trigger/trigger.h"
 
 /* Runs tasks: starts and ends them, drains the probe, turns samples into profiles. One task per (target,
@@ -15,6 +17,8 @@ typedef struct TaskManager TaskManager;
 typedef struct TaskManagerConfig {
         unsigned running_max;
         unsigned oncpu_hz;
+        const PythonSource *python; /* outlives the manager; NULL: no Python frames */
+        const UnwindSource *unwind; /* what it points to outlives the manager; NULL: frame pointers only */
 } TaskManagerConfig;
 
 /* Told what happens; the daemon passes it on to symbol/, sinks and bus. Neither may start or end a task
@@ -72,11 +76,18 @@ usec_t task_manager_end_due(TaskManager *m, usec_t now_usec);
 void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec);
 void task_manager_process_changed(TaskManager *m, Process *p);
 
-/* Opens the modules of a process that a policy watches, so that its files are held before a trigger; cheap
- * when done. At most a bounded number per call is prepared. */
+/* Opens the modules of a process that a policy watches, so that its files are held before a trigger and the
+ * kernel can walk its stacks; cheap when done. At most a bounded number per call is prepared; then the
+ * tables of processes that are sampled or prepared are made. */
 void task_manager_prepare(TaskManager *m, Process *p);
 void task_manager_prepare_pending(TaskManager *m, usec_t budget_usec);
 bool task_manager_has_pending_preparation(const TaskManager *m);
+
+typedef struct TaskManagerCounters {
+        ProcessCacheCounters processes;
+        UnwindCounters unwind; /* all 0 without tables */
+} TaskManagerCounters;
+void task_manager_counters(TaskManager *m, TaskManagerCounters *ret);
 
 /* Whether one of that kind runs for the subject or for a unit that it belongs to. */
 bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind);

@@ -11,13 +11,11 @@ static bool is_eval(const PythonSource *source, const ResolvedFrame *f) {
         if (!m || m->type != MODULE_FILE)
                 return false;
 
-        if (!m->python_checked) {
+        if (!m->python.checked)
                 source->inspect(m, source->userdata);
-                m->python_checked = true;
-        }
 
-        for (unsigned i = 0; i < m->n_python_eval; i++)
-                if (f->offset >= m->python_eval[i].start && f->offset < m->python_eval[i].end)
+        for (unsigned i = 0; i < m->python.n_eval; i++)
+                if (f->offset >= m->python.eval[i].start && f->offset < m->python.eval[i].end)
                         return true;
 
         return false;

@@ -2,16 +2,16 @@
 #pragma once
 
 #include "probe/probe.h"
-#include "target/module.h"
+#include "target/process-maps.h"
 #include "target/target.h"
 
 /* Who may look into processes for the functions that an interpreter runs there; the daemon, as what it
  * needs for that is of no concern here. Every function gets @userdata. */
 typedef struct PythonSource {
-        /* The mappings of @key were read: whether it has an interpreter now is for them to find out. */
-        void (*detect)(ProcessKey key, void *userdata);
+        /* The mappings of @key were read: whether it has an interpreter now is to be found out. */
+        void (*detect)(ProcessKey key, const ProcessMaps *maps, void *userdata);
 
-        /* Sets python_eval of @m, if it is an interpreter's file. Called once for each module. */
+        /* Sets python of @m, if it is an interpreter's file, and python.checked. */
         void (*inspect)(Module *m, void *userdata);
 
         /* What @frame is, as function_offset() in @functions. Negative: unknown. @now_usec is the same for a

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the probe tells of processes between two seconds: mappings, exec, fork and exit of those we hold. */
+#include "host/procfs-pid.h"
+#include "task/task-manager-private.h"
+
+#include <utlist.h>
+
+/* A process that the target set has seen ends by it; this is for children that live between two looks. */
+static bool is_of_process_task(const ProcessEntry *e) {
+        SampledProcess *head = e->users, *p;
+
+        DL_FOREACH2(head, p, entry_next)
+        if (p->owner->task->key.pid > 0)
+                return true;
+
+        return false;
+}
+
+static void forget_exited(TaskManager *m, pid_t pid) {
+        ProcessEntry *e = process_cache_find(m->cache, pid);
+
+        if (e && !is_of_process_task(e))
+                oncpu_forget_process(m->cache, e);
+}
+
+static void on_exit_event(TaskManager *m, pid_t pid) {
+        if (!process_cache_find(m->cache, pid))
+                return;
+        if (m->n_exited < EXITED_MAX) /* else the target set notices */
+                m->exited[m->n_exited++] = pid;
+}
+
+/* The number is in use again. */
+static void forget_reused(TaskManager *m, pid_t pid) {
+        for (size_t i = 0; i < m->n_exited; i++)
+                if (m->exited[i] == pid) {
+                        m->exited[i] = m->exited[--m->n_exited];
+                        forget_exited(m, pid);
+                        return;
+                }
+}
+
+/* 0 if it is gone: then only what waits in the ring is left of it. */
+static ProcessKey read_key(TaskManager *m, pid_t pid) {
+        ProcessKey key = { .pid = pid };
+        ProcStat st;
+
+        if (procfs_read_stat(m->host, pid, &st) >= 0)
+                key.start_ticks = st.start_ticks;
+
+        return key;
+}
+
+/* The child of a process that is sampled for its unit is sampled for it as well, long before the target set
+ * looks again. */
+static void on_fork_event(TaskManager *m, const ProbeEvent *ev) {
+        ProcessEntry *parent = process_cache_find(m->cache, ev->parent);
+        ProcessKey key = {};
+        RunningTask *rt;
+
+        forget_reused(m, ev->pid);
+        if (!parent || parent->n_users == 0)
+                return;
+
+        DL_FOREACH(m->running, rt) {
+                SampledProcess *p;
+                int r;
+
+                if (rt->task->key.pid > 0 || !oncpu_task_find(&rt->oncpu, ev->parent))
+                        continue;
+                if (key.pid == 0)
+                        key = read_key(m, ev->pid);
+
+                r = task_manager_add_process(m, rt, key, &p);
+                if (r < 0)
+                        rt->task->losses.n_processes_missed++;
+                if (r <= 0)
+                        continue;
+
+                p->pass = rt->pass + 1; /* the next look at the unit may still be one from before the fork */
+                (void) process_cache_inherit(m->cache, parent, p->entry);
+        }
+}
+
+static void on_event(const ProbeEvent *ev, void *userdata) {
+        TaskManager *m = userdata;
+        ProcessEntry *e;
+
+        if (ev->type == PROBE_EVENT_FORK) {
+                on_fork_event(m, ev);
+                return;
+        }
+        if (ev->type == PROBE_EVENT_EXIT) {
+                on_exit_event(m, ev->pid);
+                return;
+        }
+
+        e = process_cache_find(m->cache, ev->pid);
+        if (!e)
+                return;
+
+        if (ev->type == PROBE_EVENT_EXEC) {
+                process_cache_invalidate(e);
+                e->ran_exec = true;
+        }
+        process_cache_note_change(m->cache, e);
+}
+
+void task_manager_read_events(TaskManager *m, usec_t now_usec) {
+        int r;
+
+        if (m->has_events && process_cache_size(m->cache) > 0) {
+                r = probe_events_read(m->probe, on_event, m);
+                if (r == -EOVERFLOW)
+                        process_cache_note_all_changed(m->cache);
+                else if (r < 0)
+                        m->has_events = false; /* misses make us read mappings, as on kernels without it */
+        }
+
+        process_cache_read_changed(m->cache, now_usec);
+}
+
+void task_manager_drop_exited(TaskManager *m) {
+        while (m->n_exited > 0)
+                forget_exited(m, m->exited[--m->n_exited]);
+}
+
+void task_manager_counters(TaskManager *m, TaskManagerCounters *ret) {
+        assert(m);
+        assert(ret);
+
+        *ret = (TaskManagerCounters){};
+        process_cache_counters(m->cache, &ret->processes);
+        if (m->unwind)
+                unwind_tables_counters(m->unwind, &ret->unwind);
+}
