@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the causes of a second to running tasks, and from ended tasks to named evidence. */
 #include "daemon-private.h"
+#include "daemon-unwind.h"
 
 #include "basic/log.h"
 #include "host/clock.h"
@@ -171,6 +172,7 @@ int daemon_init_tasks(Daemon *d) {
         const TaskManagerConfig config = {
                 .running_max = d->config.tasks_max,
                 .oncpu_hz = d->config.oncpu_hz,
+                .unwind = &daemon_unwind_source,
         };
         const TaskEvents events = { .started = on_task_started, .ended = on_task_ended, .userdata = d };
         const TriggerOps ops = {

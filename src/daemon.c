@@ -106,6 +106,8 @@ static int on_drain(sd_event_source *s, uint64_t scheduled_usec, void *userdata)
 
         task_manager_drain(d->tasks, now_usec);
         due_usec = task_manager_end_due(d->tasks, now_usec);
+        if (task_manager_has_pending_preparation(d->tasks))
+                (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 
         if (task_manager_n_running(d->tasks) == 0)
                 return sd_event_source_set_enabled(s, SD_EVENT_OFF);

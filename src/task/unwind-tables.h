@@ -11,7 +11,7 @@ typedef struct UnwindTables UnwindTables;
 
 #define UNWIND_BUILD_ID_MAX 64U              /* bytes */
 #define UNWIND_MAPPINGS_MAX 4096U            /* published of one process */
-#define UNWIND_TABLES_IDLE_MAX 512U          /* kept although nobody has the file mapped */
+#define UNWIND_TABLES_IDLE_MAX 256U          /* kept although nobody has the file mapped */
 #define UNWIND_RETRY_USEC (2 * USEC_PER_SEC) /* the probe reuses what was freed within that time */
 
 /* Executable code of a file: where it lies in the file and where its program headers put it. */

@@ -78,10 +78,139 @@ static int fake_drain(void *self, ProbeSampleFn fn, void *userdata) {
         return (int) n;
 }
 
+size_t fake_probe_n_rows(const FakeProbe *f) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(f->table_rows); i++)
+                n += f->table_rows[i];
+
+        return n;
+}
+
+static int fake_unwind_add(void *self, const UnwindRows *rows, uint32_t *ret_table) {
+        FakeProbe *f = self;
+
+        assert(rows->n > 0);
+        if (f->rows_max > 0 && fake_probe_n_rows(f) + rows->n > f->rows_max)
+                return -ENOSPC;
+
+        for (size_t i = 0; i < ELEMENTSOF(f->table_rows); i++)
+                if (f->table_rows[i] == 0) {
+                        f->table_rows[i] = rows->n;
+                        f->n_added++;
+                        *ret_table = (uint32_t) i;
+                        return 0;
+                }
+
+        return -ENOSPC;
+}
+
+static void fake_unwind_remove(void *self, uint32_t table) {
+        FakeProbe *f = self;
+
+        assert(f->table_rows[table] > 0);
+        for (size_t i = 0; i < ELEMENTSOF(f->maps); i++)
+                for (size_t j = 0; f->maps[i].pid > 0 && j < f->maps[i].n; j++)
+                        assert(f->maps[i].mappings[j].table != table);
+
+        f->table_rows[table] = 0;
+        f->n_removed++;
+}
+
+static size_t n_mappings(const FakeProbe *f, pid_t except) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(f->maps); i++)
+                if (f->maps[i].pid > 0 && f->maps[i].pid != except)
+                        n += f->maps[i].n;
+
+        return n;
+}
+
+static int fake_unwind_map(void *self, pid_t pid, const ProbeMapping *mappings, size_t n) {
+        FakeProbe *f = self;
+        size_t slot = ELEMENTSOF(f->maps);
+
+        for (size_t i = 0; i < n; i++) {
+                assert(mappings[i].start < mappings[i].end);
+                assert(i == 0 || mappings[i - 1].end <= mappings[i].start);
+                assert(mappings[i].table == UNWIND_TABLE_NONE || f->table_rows[mappings[i].table] > 0);
+        }
+
+        if (f->maps_max > 0 && n_mappings(f, pid) + n > f->maps_max)
+                return -ENOSPC;
+
+        for (size_t i = ELEMENTSOF(f->maps); i > 0; i--)
+                if (f->maps[i - 1].pid == 0 && (slot == ELEMENTSOF(f->maps) || f->maps[slot].pid == 0))
+                        slot = i - 1;
+                else if (f->maps[i - 1].pid == pid)
+                        slot = i - 1;
+        assert(slot < ELEMENTSOF(f->maps));
+
+        f->maps[slot].pid = pid;
+        free(f->maps[slot].mappings);
+        f->maps[slot].mappings = calloc(n + 1, sizeof(*mappings));
+        f->maps[slot].n = n;
+        if (n > 0)
+                memcpy(f->maps[slot].mappings, mappings, n * sizeof(*mappings));
+        f->n_mapped++;
+        return 0;
+}
+
+static void fake_unwind_unmap(void *self, pid_t pid) {
+        FakeProbe *f = self;
+
+        for (size_t i = 0; i < ELEMENTSOF(f->maps); i++)
+                if (f->maps[i].pid == pid) {
+                        f->maps[i].pid = 0;
+                        free(f->maps[i].mappings);
+                        f->maps[i].mappings = NULL;
+                        f->n_unmapped++;
+                        return;
+                }
+
+        assert(!"unmap of a process without mappings");
+}
+
+const ProbeMapping *fake_probe_find_mappings(const FakeProbe *f, pid_t pid, size_t *ret_n) {
+        *ret_n = 0;
+        for (size_t i = 0; i < ELEMENTSOF(f->maps); i++)
+                if (f->maps[i].pid == pid) {
+                        *ret_n = f->maps[i].n;
+                        return f->maps[i].mappings;
+                }
+
+        return NULL;
+}
+
+void fake_probe_push_event(FakeProbe *f, const ProbeEvent *event) {
+        assert(f->n_events < ELEMENTSOF(f->events));
+        f->events[f->n_events++] = *event;
+}
+
+static int fake_events_read(void *self, ProbeEventFn fn, void *userdata) {
+        FakeProbe *f = self;
+        size_t n = f->n_events;
+        int r = f->events_error;
+
+        if (f->fail[PROBE_FEATURE_EVENTS] < 0)
+                return f->fail[PROBE_FEATURE_EVENTS];
+
+        f->n_events_read++;
+        f->n_events = 0;
+        f->events_error = 0;
+        for (size_t i = 0; i < n; i++)
+                fn(f->events + i, userdata);
+
+        return r;
+}
+
 static void fake_counters(void *self, ProbeCounters *ret) {
         FakeProbe *f = self;
 
         *ret = f->counters;
+        ret->unwind_rows = fake_probe_n_rows(f);
+        ret->unwind_rows_max = f->rows_max > 0 ? f->rows_max : 1U << 20;
 }
 
 static const ProbeOps fake_ops = {
@@ -93,6 +222,11 @@ static const ProbeOps fake_ops = {
         .watch = fake_watch,
         .unwatch = fake_unwatch,
         .drain = fake_drain,
+        .unwind_add = fake_unwind_add,
+        .unwind_remove = fake_unwind_remove,
+        .unwind_map = fake_unwind_map,
+        .unwind_unmap = fake_unwind_unmap,
+        .events_read = fake_events_read,
         .counters = fake_counters,
 };
 

@@ -19,7 +19,30 @@ typedef struct FakeProbe {
         pid_t watched[64];
         size_t n_watched;
         ProbeCounters counters;
+
+        /* Tables and mappings as they were given, as long as they are there. */
+        size_t rows_max;        /* 0 = no limit */
+        size_t table_rows[512]; /* by number; 0 = free */
+        uint64_t n_added, n_removed;
+        struct {
+                pid_t pid; /* 0 = free */
+                ProbeMapping *mappings;
+                size_t n;
+        } maps[1024];
+        size_t maps_max; /* mappings in all; 0 = no limit */
+        uint64_t n_mapped, n_unmapped;
+
+        /* Handed out by the next reading; then it returns events_error. */
+        ProbeEvent events[256];
+        size_t n_events;
+        int events_error;
+        unsigned n_events_read;
 } FakeProbe;
+
+void fake_probe_push_event(FakeProbe *fake, const ProbeEvent *event);
+/* What the process has, NULL for nothing. */
+const ProbeMapping *fake_probe_find_mappings(const FakeProbe *fake, pid_t pid, size_t *ret_n);
+size_t fake_probe_n_rows(const FakeProbe *fake);
 
 /* The Probe's self is the FakeProbe, which the caller owns (probe_free() frees the Probe only). */
 int fake_probe_new(FakeProbe *fake, Probe **ret_probe);

@@ -39,7 +39,12 @@ void task_bed_init(TaskBed *b) {
                 .userdata = b,
         };
         const TaskEvents events = { .started = on_started, .ended = on_ended, .userdata = b };
-        const TaskManagerConfig config = { .running_max = BED_RUNNING_MAX, .oncpu_hz = 100 };
+        const UnwindSource source = fake_unwind_source(&b->unwind);
+        const TaskManagerConfig config = {
+                .running_max = BED_RUNNING_MAX,
+                .oncpu_hz = 100,
+                .unwind = &source,
+        };
 
         *b = (TaskBed){ .now_usec = BED_START_USEC };
         b->fake.fail[PROBE_FEATURE_TASK_ITERATOR] = -EOPNOTSUPP; /* processes are those of the files */
@@ -64,6 +69,8 @@ void task_bed_done(TaskBed *b) {
 
         b->manager = task_manager_free(b->manager);
         cr_expect_eq(b->fake.n_watched, 0, "a process is still sampled");
+        cr_expect_eq(b->fake.n_mapped > 0 ? fake_probe_n_rows(&b->fake) : 0, 0, "a table is still there");
+        cr_expect_eq(b->unwind.n_jobs, 0, "a job is still there");
 
         for (unsigned i = 0; i < b->n_ended; i++)
                 task_free(b->ended[i]);

@@ -3,6 +3,7 @@
 
 #include "fake/fake-host.h"
 #include "fake/fake-probe.h"
+#include "fake/fake-unwind.h"
 #include "task/task-manager.h"
 
 /* A manager on a machine of files, with a probe that samples what the test says. Time stands still unless
@@ -10,6 +11,7 @@
 typedef struct TaskBed {
         FakeHost host;
         FakeProbe fake;
+        FakeUnwind unwind; /* rows of the modules */
         Probe *probe;
         TargetSet *targets;
         ModuleTable *modules;
