@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "config.h"
+#include "daemon-python.h"
 #include "daemon.h"
 #include "target/discover-units.h"
 
@@ -34,6 +35,7 @@ struct Daemon {
         PolicyStore *policies;
         Cooldown *cooldown;
         Trigger *trigger;
+        DaemonPython *python;
         TaskManager *tasks;
         Symbolizer *symbolizer;
         Store *store;

@@ -169,7 +169,7 @@ static void on_task_ended(Task *t, void *userdata) {
 }
 
 int daemon_init_tasks(Daemon *d) {
-        const TaskManagerConfig config = {
+        TaskManagerConfig config = {
                 .running_max = d->config.tasks_max,
                 .oncpu_hz = d->config.oncpu_hz,
                 .unwind = &daemon_unwind_source,
@@ -183,6 +183,11 @@ int daemon_init_tasks(Daemon *d) {
         };
         int r;
 
+        r = daemon_python_new(d->host, d->probe, &d->python);
+        if (r < 0)
+                return r;
+
+        config.python = daemon_python_source(d->python);
         r = task_manager_new(d->host, d->probe, d->targets, d->modules, &config, &events, &d->tasks);
         if (r < 0)
                 return r;

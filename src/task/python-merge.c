@@ -55,6 +55,18 @@ static bool take_call(Merge *m) {
         return any;
 }
 
+/* A stack that was cut off may have less of them than the other, but not more. */
+static bool fits(const PythonStacks *in, unsigned n_loops, unsigned n_calls) {
+        if (in->n_python == 0)
+                return true;
+        if (in->native_complete && n_loops < n_calls)
+                return false;
+        if (in->python_complete && n_calls < n_loops)
+                return false;
+
+        return n_loops > 0;
+}
+
 unsigned python_merge(const PythonStacks *in, MergedFrame *ret, bool *ret_consistent) {
         Merge m = { .in = in, .out = ret };
         unsigned n_loops = count_loops(in), n_calls = count_calls(in), extra_loops = 0, extra_calls = 0;
@@ -89,6 +101,6 @@ unsigned python_merge(const PythonStacks *in, MergedFrame *ret, bool *ret_consis
         while (m.next < in->n_python)
                 (void) take_call(&m);
 
-        *ret_consistent = complete && n_loops == n_calls;
+        *ret_consistent = fits(in, n_loops, n_calls);
         return m.n_out;
 }

@@ -25,5 +25,5 @@ typedef struct MergedFrame {
  * including one with is_entry. Other native frames stay, and so does a loop that has just begun or is about
  * to end: no function is left to it. Without any native frame of the loop all functions come after all
  * native frames; no function is ever lost. @ret has room for n_native + n_python. Returns how many there
- * are. *ret_consistent: both stacks agree on the number of calls. */
+ * are. *ret_consistent: both stacks agree on the number of calls, as far as they reach. */
 unsigned python_merge(const PythonStacks *stacks, MergedFrame *ret, bool *ret_consistent);
