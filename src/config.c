@@ -40,6 +40,10 @@ static int set_oncpu_hz(const char *value, Config *c) {
         return parse_uint(value, 1, PROBE_ONCPU_HZ_MAX, &c->oncpu_hz);
 }
 
+static int set_java_attach(const char *value, Config *c) {
+        return parse_bool(value, &c->java_attach);
+}
+
 static int set_tasks_max(const char *value, Config *c) {
         return parse_uint(value, 1, 1024, &c->tasks_max);
 }
@@ -74,6 +78,7 @@ static const struct {
         { "Profile", "OnCpuHz", set_oncpu_hz, "a number from 1 to 1000" },
         { "Profile", "MaxTasks", set_tasks_max, "a number from 1 to 1024" },
         { "Profile", "MaxProcesses", set_processes_max, "a number from 1 to 65536" },
+        { "Profile", "JavaAttach", set_java_attach, "yes or no" },
         { "Store", "MaxUse", set_max_use, "bytes such as 500M" },
         { "Store", "KeepFree", set_keep_free, "bytes such as 1G" },
         { "Store", "MaxAge", set_max_age, "a time span such as 14d, or infinity" },
@@ -85,6 +90,7 @@ void config_default(Config *c) {
                 .oncpu_hz = PROBE_ONCPU_HZ_DEFAULT,
                 .tasks_max = TASKS_RUNNING_MAX_DEFAULT,
                 .processes_max = PROBE_WATCHED_MAX,
+                .java_attach = true,
                 .store.max_age_usec = USEC_INFINITY,
         };
 }

@@ -10,6 +10,7 @@ typedef struct Config {
         unsigned oncpu_hz;      /* [Profile] OnCpuHz=99, 1…1000 */
         unsigned tasks_max;     /* [Profile] MaxTasks=16: running at once */
         unsigned processes_max; /* [Profile] MaxProcesses=4096: sampled at once */
+        bool java_attach;       /* [Profile] JavaAttach=yes: ask Java virtual machines for names */
         StoreConfig store;      /* [Store] MaxUse= KeepFree= MaxAge= */
 } Config;
 
