@@ -129,6 +129,37 @@ int daemon_java_ask(DaemonJava *j, ProcessKey key, usec_t now_usec) {
         return 1;
 }
 
+typedef struct Question {
+        DaemonJava *java;
+        usec_t now_usec;
+        unsigned n_seen, n_asked;
+} Question;
+
+static void ask_process(Process *p, void *userdata) {
+        Question *q = userdata;
+
+        if (q->n_seen++ < JAVA_PER_TASK_MAX && daemon_java_ask(q->java, p->key, q->now_usec) > 0)
+                q->n_asked++;
+}
+
+unsigned daemon_java_ask_task(DaemonJava *j, TargetSet *targets, const Task *t, usec_t now_usec) {
+        Question q = { .java = j, .now_usec = now_usec };
+
+        if (t->key.pid > 0) {
+                Process *p = target_set_find_process(targets, t->key.pid);
+
+                if (p && p->key.start_ticks == t->key.start_ticks)
+                        ask_process(p, &q);
+        } else if (t->unit) {
+                Unit *u = target_set_find_unit(targets, t->unit);
+
+                if (u)
+                        unit_for_each_process(targets, u, ask_process, &q);
+        }
+
+        return q.n_asked;
+}
+
 void daemon_java_open_maps(const DaemonJava *j, const Profile *profile) {
         for (unsigned i = 0; i < profile_n_modules(profile); i++) {
                 Module *m = profile_module(profile, i);

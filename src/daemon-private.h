@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "config.h"
+#include "daemon-java.h"
 #include "daemon-python.h"
 #include "daemon.h"
 #include "target/discover-units.h"
@@ -16,7 +17,8 @@
 /* A task that is over and waits to be named and written. */
 typedef struct Finishing {
         Task *task;
-        SymbolJob *job; /* NULL until its turn */
+        SymbolJob *job;         /* NULL until its turn */
+        usec_t not_before_usec; /* its turn is not before; what names it is being written */
         struct Finishing *next, *prev;
 } Finishing;
 
@@ -36,6 +38,7 @@ struct Daemon {
         Cooldown *cooldown;
         Trigger *trigger;
         DaemonPython *python;
+        DaemonJava *java;
         TaskManager *tasks;
         Symbolizer *symbolizer;
         Store *store;

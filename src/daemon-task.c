@@ -142,6 +142,8 @@ static void on_task_started(Task *t, void *userdata) {
         if (task_manager_n_running(d->tasks) <= 1)
                 d->checkpoint_next_usec = clock_monotonic_usec() + CHECKPOINT_INTERVAL_USEC;
 
+        if (d->config.java_attach)
+                (void) daemon_java_ask_task(d->java, d->targets, t, clock_monotonic_usec());
         sinks_task_started(&d->sinks, t);
         if (d->bus)
                 bus_emit_task_started(d->bus, t);
@@ -164,6 +166,9 @@ static void on_task_ended(Task *t, void *userdata) {
         }
 
         f->task = t;
+        if (d->config.java_attach && !d->stopping &&
+            daemon_java_ask_task(d->java, d->targets, t, clock_monotonic_usec()) > 0)
+                f->not_before_usec = clock_monotonic_usec() + JAVA_WRITES_USEC;
         DL_APPEND(d->finishing, f);
         (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 }
@@ -184,6 +189,8 @@ int daemon_init_tasks(Daemon *d) {
         int r;
 
         r = daemon_python_new(d->host, d->probe, &d->python);
+        if (r >= 0)
+                r = daemon_java_new(d->host, &d->java);
         if (r < 0)
                 return r;
 
@@ -252,6 +259,7 @@ static void finish_step(Daemon *d, usec_t budget_usec) {
         }
 
         if (!f->job) {
+                daemon_java_open_maps(d->java, f->task->profile);
                 r = symbol_job_new(d->symbolizer, f->task->profile, &f->job);
                 if (r < 0) {
                         log_error_errno(r,
@@ -315,6 +323,9 @@ static void checkpoint_step(Daemon *d) {
 
 bool daemon_idle_work(Daemon *d) {
         if (d->finishing) {
+                if (clock_monotonic_usec() < d->finishing->not_before_usec)
+                        return false; /* the next second comes back here */
+
                 finish_step(d, IDLE_SLICE_USEC);
                 if (!d->finishing) {
                         const char *const none[] = { NULL };
