@@ -61,26 +61,6 @@ static __always_inline void count(__u32 counter) {
                 (*n)++;
 }
 
-static __always_inline __u32 current_pid(void) {
-        struct task_struct *task;
-
-        if (our_pidns_is_first)
-                return bpf_get_current_pid_tgid() >> 32;
-
-        task = (struct task_struct *) bpf_get_current_task();
-        return pid_translate(BPF_CORE_READ(task, group_leader, thread_pid));
-}
-
-static __always_inline __u32 current_tid(void) {
-        struct task_struct *task;
-
-        if (our_pidns_is_first)
-                return bpf_get_current_pid_tgid();
-
-        task = (struct task_struct *) bpf_get_current_task();
-        return pid_translate(BPF_CORE_READ(task, thread_pid));
-}
-
 /* Whether the interrupt came while user code ran: then there is no kernel stack to look for. */
 static __always_inline _Bool from_user(struct bpf_perf_event_data *ctx) {
 #if defined(__TARGET_ARCH_x86)

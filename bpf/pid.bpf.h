@@ -38,3 +38,24 @@ static __always_inline __u32 pid_translate(struct pid *p) {
 
         return 0;
 }
+
+/* The current thread group and thread in our namespace. */
+static __always_inline __u32 current_pid(void) {
+        struct task_struct *task;
+
+        if (our_pidns_is_first)
+                return bpf_get_current_pid_tgid() >> 32;
+
+        task = (struct task_struct *) bpf_get_current_task();
+        return pid_translate(BPF_CORE_READ(task, group_leader, thread_pid));
+}
+
+static __always_inline __u32 current_tid(void) {
+        struct task_struct *task;
+
+        if (our_pidns_is_first)
+                return bpf_get_current_pid_tgid();
+
+        task = (struct task_struct *) bpf_get_current_task();
+        return pid_translate(BPF_CORE_READ(task, thread_pid));
+}

@@ -10,6 +10,7 @@
 #include "basic/words.h"
 #include "cprof-config.h"
 #include "policy/policy-message.h"
+#include "task/governor.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -52,6 +53,46 @@ static int set_processes_max(const char *value, Config *c) {
         return parse_uint(value, 1, 65536, &c->processes_max);
 }
 
+static int set_budget(const char *value, Config *c) {
+        size_t length = strlen(value);
+        char number[32];
+        double percent;
+        int r;
+
+        if (length == 0 || length >= sizeof(number) || value[length - 1] != '%')
+                return -EINVAL;
+
+        memcpy(number, value, length - 1);
+        number[length - 1] = '\0';
+
+        r = parse_double(number, BUDGET_PERCENT_MAX, &percent);
+        if (r < 0)
+                return r;
+        if (percent < BUDGET_PERCENT_MIN)
+                return -ERANGE;
+
+        c->budget_percent = percent;
+        return 0;
+}
+
+static int set_recorder_hz(const char *value, Config *c) {
+        return parse_uint(value, 0, RECORDER_HZ_MAX, &c->recorder_hz);
+}
+
+static int set_recorder_sec(const char *value, Config *c) {
+        usec_t usec;
+        int r;
+
+        r = timespan_parse(value, &usec);
+        if (r < 0)
+                return r;
+        if (usec > RECORDER_SEC_MAX * USEC_PER_SEC || usec % USEC_PER_SEC != 0)
+                return -ERANGE;
+
+        c->recorder_sec = (unsigned) (usec / USEC_PER_SEC);
+        return 0;
+}
+
 static int set_max_use(const char *value, Config *c) {
         return parse_bytes(value, &c->store.max_use_bytes);
 }
@@ -79,6 +120,9 @@ static const struct {
         { "Profile", "MaxTasks", set_tasks_max, "a number from 1 to 1024" },
         { "Profile", "MaxProcesses", set_processes_max, "a number from 1 to 65536" },
         { "Profile", "JavaAttach", set_java_attach, "yes or no" },
+        { "Profile", "Budget", set_budget, "a share of the host from 0.1% to 100%" },
+        { "Recorder", "RecorderHz", set_recorder_hz, "a number from 0 (off) to 100" },
+        { "Recorder", "RecorderSec", set_recorder_sec, "whole seconds from 0 (off) to 600" },
         { "Store", "MaxUse", set_max_use, "bytes such as 500M" },
         { "Store", "KeepFree", set_keep_free, "bytes such as 1G" },
         { "Store", "MaxAge", set_max_age, "a time span such as 14d, or infinity" },
@@ -91,8 +135,17 @@ void config_default(Config *c) {
                 .tasks_max = TASKS_RUNNING_MAX_DEFAULT,
                 .processes_max = PROBE_WATCHED_MAX,
                 .java_attach = true,
+                .recorder_hz = RECORDER_HZ_DEFAULT,
+                .recorder_sec = RECORDER_SEC_DEFAULT,
+                .budget_percent = BUDGET_PERCENT_DEFAULT,
                 .store.max_age_usec = USEC_INFINITY,
         };
+}
+
+unsigned config_recorder_every(const Config *c) {
+        assert(c);
+
+        return c->recorder_sec > 0 ? recorder_every(c->oncpu_hz, c->recorder_hz) : 0;
 }
 
 static int problem(Loader *l, unsigned line, const char *what, const char *detail, const char *word) {

@@ -11,12 +11,18 @@ typedef struct Config {
         unsigned tasks_max;     /* [Profile] MaxTasks=16: running at once */
         unsigned processes_max; /* [Profile] MaxProcesses=4096: sampled at once */
         bool java_attach;       /* [Profile] JavaAttach=yes: ask Java virtual machines for names */
+        unsigned recorder_hz;   /* [Recorder] RecorderHz=19, 0 = off */
+        unsigned recorder_sec;  /* [Recorder] RecorderSec=30, 0 = off */
+        double budget_percent;  /* [Profile] Budget=1%: of the host, for recording */
         StoreConfig store;      /* [Store] MaxUse= KeepFree= MaxAge= */
 } Config;
 
 #define CONFIG_PROBLEMS_MAX 64U
 
 void config_default(Config *c);
+
+/* For ProbeConfig and TaskManagerConfig; 0 = no flight recorder. */
+unsigned config_recorder_every(const Config *c);
 
 /* Reads @root's files ("" = the host's) over the defaults. What is wrong is skipped, keeps its default and
  * becomes one line of the NULL-terminated *ret_problems, "path:line: Key=value: …", freed by strv_free().

@@ -17,10 +17,15 @@
 /* A task that is over and waits to be named and written. */
 typedef struct Finishing {
         Task *task;
-        SymbolJob *job;         /* NULL until its turn */
-        usec_t not_before_usec; /* its turn is not before; what names it is being written */
+        TaskPart part;                    /* which is being named; _TASK_PART_MAX: all are */
+        SymbolJob *job;                   /* NULL until its turn */
+        usec_t not_before_usec;           /* its turn is not before; what names it is being written */
+        Symbols *symbols[_TASK_PART_MAX]; /* of the parts that are done */
         struct Finishing *next, *prev;
 } Finishing;
+
+/* A GetHottest whose functions are being named. */
+typedef struct HottestRequest HottestRequest;
 
 struct Daemon {
         DaemonOptions options;
@@ -61,6 +66,7 @@ struct Daemon {
         usec_t bus_retry_usec;
 
         Finishing *finishing; /* oldest first */
+        HottestRequest *hottest_requests;
 
         /* The partial result of a running task, written from time to time so that a crash keeps it. */
         char checkpoint_id[TASK_ID_MAX];
@@ -83,11 +89,19 @@ void daemon_on_cause(const Cause *cause, void *userdata); /* userdata: Daemon */
 int daemon_start_manual(
                 void *userdata,
                 Subject subject,
-                ProfileKind kind,
+                ProfileKinds kinds,
                 usec_t duration_usec,
                 char ret_id[static TASK_ID_MAX]);
 int daemon_resolve_id(void *userdata, const char *text, char ret_id[static TASK_ID_MAX]);
 Task *daemon_find_task(void *userdata, const char *id);
+
+/* daemon-finish.c */
+void daemon_finish_step(Daemon *d, usec_t budget_usec); /* of the first in d->finishing */
+
+/* daemon-hottest.c */
+int daemon_hottest(void *userdata, const char *unit, usec_t span_usec, unsigned max, BusHottest *call);
+bool daemon_hottest_step(Daemon *d);   /* one slice; whether there was anything to do */
+void daemon_hottest_cancel(Daemon *d); /* without answers: the bus is going */
 
 /* daemon-bus.c */
 void daemon_connect_bus(Daemon *d, usec_t now_usec); /* tries again every few seconds; nothing needs it */

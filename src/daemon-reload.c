@@ -7,6 +7,7 @@
 #include "basic/strv.h"
 #include "host/clock.h"
 #include "sink/sink-policy.h"
+#include "task/task-kind.h"
 
 #include <limits.h>
 #include <string.h>
@@ -14,19 +15,25 @@
 
 #define RELOAD_DELAY_USEC (100 * USEC_PER_MSEC) /* an editor writes more than once */
 
-void daemon_arm_sampler(Daemon *d) {
+static void arm_kind(Daemon *d, ProfileKind kind) {
         int r;
 
-        if (!watch_set_wants_kind(d->watches, PROFILE_KIND_ON_CPU)) {
-                if (task_manager_n_running(d->tasks) == 0)
-                        probe_disarm(d->probe, PROBE_USE_ON_CPU);
+        if (!watch_set_wants_kind(d->watches, kind)) {
+                if (task_manager_n_running(d->tasks) == 0 &&
+                    probe_feature(d->probe, task_kind_feature(kind), NULL) >= 0)
+                        probe_disarm(d->probe, task_kind_use(kind));
                 return;
         }
 
         /* what is missing is said per rule, by GetWindows and the status */
-        r = probe_arm(d->probe, PROBE_USE_ON_CPU);
+        r = probe_arm(d->probe, task_kind_use(kind));
         if (r < 0)
-                log_debug_errno(r, "Failed to arm the on-CPU sampler: %m");
+                log_debug_errno(r, "Failed to prepare for %s: %m", profile_kind_to_string(kind));
+}
+
+void daemon_arm_sampler(Daemon *d) {
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
+                arm_kind(d, k);
 }
 
 static void prepare_watched(Daemon *d) {

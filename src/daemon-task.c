@@ -6,7 +6,7 @@
 #include "basic/log.h"
 #include "host/clock.h"
 #include "host/procfs-pid.h"
-#include "symbol/hottest.h"
+#include "task/task-kind.h"
 
 #include <string.h>
 #include <utlist.h>
@@ -14,7 +14,6 @@
 #define IDLE_SLICE_USEC (2 * USEC_PER_MSEC)
 #define CHECKPOINT_INTERVAL_USEC (5 * USEC_PER_SEC)
 #define CHECKPOINT_COST_RATIO 50U /* at most 2 % of a core goes into checkpoints */
-#define HOTTEST_N 3U
 #define MANUAL_DURATION_DEFAULT (30 * USEC_PER_SEC)
 
 static TaskInstant instant(usec_t monotonic_usec) {
@@ -73,7 +72,7 @@ static int cause_copy(const Cause *c, TaskCause *ret) {
 static int on_start(const TriggerRequest *request, void *userdata) {
         Daemon *d = userdata;
         TaskRequest r = {
-                .kind = request->kind,
+                .kinds = request->kinds,
                 .subject = request->subject,
                 .duration_usec = request->duration_usec,
                 .silence_usec = request->silence_usec,
@@ -82,6 +81,10 @@ static int on_start(const TriggerRequest *request, void *userdata) {
         };
         usec_t now_usec = r.decided.monotonic_usec;
         Task *task;
+
+        /* The kinds that are possible run already or are silent: a failed task would say nothing new. */
+        if (task_kinds_possible(d->probe, request->kinds, NULL) == 0)
+                return -EEXIST;
 
         r.causes = calloc(request->n_causes, sizeof(r.causes[0]));
         if (!r.causes)
@@ -100,8 +103,7 @@ void daemon_on_cause(const Cause *cause, void *userdata) {
         Daemon *d = userdata;
 
         /* Rules that cannot lead to a record are shown as impossible; a failed task would say no more. */
-        if (cause->policy->kinds == 1U << PROFILE_KIND_ON_CPU &&
-            probe_feature(d->probe, PROBE_FEATURE_ON_CPU, NULL) < 0)
+        if (task_kinds_possible(d->probe, cause->policy->kinds, NULL) == 0)
                 return;
 
         trigger_add(d->trigger, cause);
@@ -110,13 +112,13 @@ void daemon_on_cause(const Cause *cause, void *userdata) {
 int daemon_start_manual(
                 void *userdata,
                 Subject subject,
-                ProfileKind kind,
+                ProfileKinds kinds,
                 usec_t duration_usec,
                 char ret_id[static TASK_ID_MAX]) {
         Daemon *d = userdata;
         usec_t now_usec = clock_monotonic_usec();
         TaskRequest request = {
-                .kind = kind,
+                .kinds = kinds,
                 .subject = subject,
                 .duration_usec = duration_usec > 0 ? duration_usec : MANUAL_DURATION_DEFAULT,
                 .decided = instant(now_usec),
@@ -160,7 +162,7 @@ static void on_task_ended(Task *t, void *userdata) {
         f = calloc(1, sizeof(*f));
         if (!f) {
                 log_error("Out of memory, task '%s' ends without its profile.", t->id);
-                sinks_task_ended(&d->sinks, t, NULL, NULL);
+                sinks_task_ended(&d->sinks, t, &(TaskEvidence){});
                 task_free(t);
                 return;
         }
@@ -173,13 +175,26 @@ static void on_task_ended(Task *t, void *userdata) {
         (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 }
 
+/* A TaskEvents.thinned. */
+static void on_task_thinned(Task *t, const char *text, void *userdata) {
+        log_notice("Task '%s' of '%s': %s.", t->id, t->unit, text);
+}
+
 int daemon_init_tasks(Daemon *d) {
         TaskManagerConfig config = {
                 .running_max = d->config.tasks_max,
                 .oncpu_hz = d->config.oncpu_hz,
                 .unwind = &daemon_unwind_source,
+                .recorder_every = config_recorder_every(&d->config),
+                .budget_percent = d->config.budget_percent,
+                .recorder_usec = d->config.recorder_sec * USEC_PER_SEC,
         };
-        const TaskEvents events = { .started = on_task_started, .ended = on_task_ended, .userdata = d };
+        const TaskEvents events = {
+                .started = on_task_started,
+                .ended = on_task_ended,
+                .thinned = on_task_thinned,
+                .userdata = d,
+        };
         const TriggerOps ops = {
                 .is_running = on_is_running,
                 .is_alive = on_is_alive,
@@ -214,12 +229,14 @@ static void restore_silence(const Task *t, void *userdata) {
         if (age_usec >= t->silence_usec)
                 return;
 
-        (void) cooldown_start(
-                        d->cooldown,
-                        t->unit,
-                        t->process,
-                        t->kind,
-                        clock_monotonic_usec() + t->silence_usec - age_usec);
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
+                if (t->kinds & PROFILE_KIND_BIT(k))
+                        (void) cooldown_start(
+                                        d->cooldown,
+                                        t->unit,
+                                        t->process,
+                                        k,
+                                        clock_monotonic_usec() + t->silence_usec - age_usec);
 }
 
 void daemon_restore_silence(Daemon *d) {
@@ -228,53 +245,6 @@ void daemon_restore_silence(Daemon *d) {
         r = store_for_each(d->store, restore_silence, d);
         if (r < 0)
                 log_warning_errno(r, "Failed to read earlier tasks, silence starts anew: %m");
-}
-
-static void finish(Daemon *d, Finishing *f, Symbols *symbols) {
-        Task *t = f->task;
-
-        if (symbols && profile_hottest(t->profile, symbols, HOTTEST_N, &t->hottest) < 0)
-                t->hottest = NULL;
-
-        sinks_task_ended(&d->sinks, t, symbols ? t->profile : NULL, symbols);
-        DL_DELETE(d->finishing, f);
-        symbol_job_free(f->job);
-
-        if (d->bus)
-                bus_emit_task_finished(d->bus, t);
-
-        task_free(t);
-        free(f);
-}
-
-/* Names the oldest ended task a little further, and writes it when that is done. */
-static void finish_step(Daemon *d, usec_t budget_usec) {
-        _cleanup_(symbols_freep) Symbols *symbols = NULL;
-        Finishing *f = d->finishing;
-        int r;
-
-        if (!f->task->profile || profile_n_samples(f->task->profile) == 0) {
-                finish(d, f, NULL);
-                return;
-        }
-
-        if (!f->job) {
-                daemon_java_open_maps(d->java, f->task->profile);
-                r = symbol_job_new(d->symbolizer, f->task->profile, &f->job);
-                if (r < 0) {
-                        log_error_errno(r,
-                                        "Failed to name the profile of task '%s', dropping it: %m",
-                                        f->task->id);
-                        finish(d, f, NULL);
-                }
-                return;
-        }
-
-        if (symbol_job_step(f->job, budget_usec) > 0)
-                return;
-
-        symbols = symbol_job_take(f->job);
-        finish(d, f, symbols);
 }
 
 /* The running task after the last one that was written. */
@@ -313,7 +283,8 @@ static void checkpoint_step(Daemon *d) {
 
         t = task_manager_find(d->tasks, d->checkpoint_id);
         if (t)
-                sinks_task_checkpoint(&d->sinks, t, t->profile, symbols);
+                sinks_task_checkpoint(
+                                &d->sinks, t, &(TaskEvidence){ .profile = t->profile, .symbols = symbols });
 
         now_usec = clock_monotonic_usec();
         d->checkpoint_next_usec = now_usec +
@@ -326,7 +297,7 @@ bool daemon_idle_work(Daemon *d) {
                 if (clock_monotonic_usec() < d->finishing->not_before_usec)
                         return false; /* the next second comes back here */
 
-                finish_step(d, IDLE_SLICE_USEC);
+                daemon_finish_step(d, IDLE_SLICE_USEC);
                 if (!d->finishing) {
                         const char *const none[] = { NULL };
 
@@ -349,7 +320,7 @@ void daemon_finish_all(Daemon *d) {
         d->checkpoint_job = symbol_job_free(d->checkpoint_job);
 
         while (d->finishing)
-                finish_step(d, USEC_PER_SEC);
+                daemon_finish_step(d, USEC_PER_SEC);
 }
 
 static Finishing *find_finishing(Daemon *d, const char *id) {

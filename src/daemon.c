@@ -36,7 +36,7 @@ static void on_process_added(Process *p, void *userdata) {
 
         if (watch_set_add_process(d->watches, p) < 0)
                 log_error("Out of memory, process %i is not watched.", (int) p->key.pid);
-        if (p->watch)
+        if (p->watch || task_manager_records(d->tasks, p))
                 task_manager_prepare(d->tasks, p);
 }
 
@@ -207,6 +207,7 @@ static int init_watching(Daemon *d) {
         const ProbeConfig probe_config = {
                 .oncpu_hz = d->config.oncpu_hz,
                 .watched_max = d->config.processes_max,
+                .recorder_every = config_recorder_every(&d->config),
         };
         const TargetEvents events = {
                 .unit_added = on_unit_added,

@@ -23,6 +23,7 @@ typedef enum Action {
 } Action;
 
 static Action arg_action = ACTION_RUN;
+static PprofValue arg_value = PPROF_VALUE_DEFAULT;
 static const char *arg_root = "";
 static unsigned arg_pid;
 static DaemonOptions arg_daemon = { .log_level = -1 };
@@ -39,8 +40,10 @@ static int help(void) {
              "     --state-directory=DIRECTORY\n"
              "                           Keep tasks there instead of /var/lib/cprof\n"
              "     --log-level=LEVEL     err, warning, notice, info or debug\n"
-             "     --convert-profile     Read a profile.pb.gz on standard input and write\n"
-             "                           folded stacks to standard output\n"
+             "     --convert-profile[=offcpu]\n"
+             "                           Read a profile.pb.gz on standard input and write\n"
+             "                           folded stacks of samples (of microseconds that\n"
+             "                           threads waited) to standard output\n"
              "     --attach-java=PID     Have that Java virtual machine name its compiled code\n"
              "                           in /tmp/perf-PID.map");
         return EXIT_SUCCESS;
@@ -64,7 +67,7 @@ static int parse_arguments(int argc, char **argv) {
                 { "root", required_argument, NULL, ARG_ROOT },
                 { "state-directory", required_argument, NULL, ARG_STATE_DIRECTORY },
                 { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
-                { "convert-profile", no_argument, NULL, ARG_CONVERT_PROFILE },
+                { "convert-profile", optional_argument, NULL, ARG_CONVERT_PROFILE },
                 { "attach-java", required_argument, NULL, ARG_ATTACH_JAVA },
                 {},
         };
@@ -94,6 +97,10 @@ static int parse_arguments(int argc, char **argv) {
                         break;
                 case ARG_CONVERT_PROFILE:
                         arg_action = ACTION_CONVERT;
+                        arg_value = pprof_value_from_string(optarg ?: "default");
+                        if (arg_value < 0)
+                                return log_error_errno(
+                                                EINVAL, "--convert-profile=%s: no such value.", optarg);
                         break;
                 case ARG_ATTACH_JAVA:
                         if (parse_uint(optarg, 1, INT_MAX, &arg_pid) < 0)
@@ -115,7 +122,7 @@ static int convert(void) {
         int r;
 
         (void) signal(SIGPIPE, SIG_IGN);
-        r = pprof_convert_folded(STDIN_FILENO, STDOUT_FILENO);
+        r = pprof_convert_folded(STDIN_FILENO, STDOUT_FILENO, arg_value);
         if (r < 0)
                 (void) log_error_errno(r, "Failed to convert the profile: %m");
 

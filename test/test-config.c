@@ -90,6 +90,10 @@ Test(test_config, without_files_everything_has_its_default, .init = init, .fini 
         cr_expect_eq(c.oncpu_hz, 99);
         cr_expect_eq(c.tasks_max, 16);
         cr_expect_eq(c.processes_max, 4096);
+        cr_expect_eq(c.budget_percent, 1);
+        cr_expect_eq(c.recorder_hz, 19);
+        cr_expect_eq(c.recorder_sec, 30);
+        cr_expect_eq(config_recorder_every(&c), 5);
         cr_expect_eq(c.store.max_use_bytes, 0);
         cr_expect_eq(c.store.keep_free_bytes, 0);
         cr_expect_eq(c.store.max_age_usec, USEC_INFINITY);
@@ -101,7 +105,8 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         put(MAIN_FILE,
             "# what a host of many small services wants\n"
             "[Manager]\nLogLevel=debug\n"
-            "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\n"
+            "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\nBudget=0.5%\n"
+            "[Recorder]\nRecorderHz=49\nRecorderSec=2min\n"
             "[Store]\nMaxUse=500M\nKeepFree=1G\nMaxAge=14d\n");
 
         LOAD(&c);
@@ -109,6 +114,10 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         cr_expect_eq(c.oncpu_hz, 199);
         cr_expect_eq(c.tasks_max, 3);
         cr_expect_eq(c.processes_max, 100);
+        cr_expect_eq(c.budget_percent, 0.5);
+        cr_expect_eq(c.recorder_hz, 49);
+        cr_expect_eq(c.recorder_sec, 120);
+        cr_expect_eq(config_recorder_every(&c), 4);
         cr_expect_eq(c.store.max_use_bytes, UINT64_C(500) << 20);
         cr_expect_eq(c.store.keep_free_bytes, UINT64_C(1) << 30);
         cr_expect_eq(c.store.max_age_usec, 14 * USEC_PER_DAY);
@@ -121,6 +130,19 @@ Test(test_config, infinity_takes_the_age_limit_away_again, .init = init, .fini =
 
         LOAD(&c);
         cr_expect_eq(c.store.max_age_usec, USEC_INFINITY);
+}
+
+Test(test_config, no_rate_or_no_time_is_no_recorder, .init = init, .fini = done) {
+        Config c;
+
+        put(MAIN_FILE, "[Recorder]\nRecorderHz=0\n");
+        LOAD(&c);
+        cr_expect_eq(config_recorder_every(&c), 0);
+
+        put(MAIN_FILE, "[Recorder]\nRecorderSec=0\n");
+        LOAD(&c);
+        cr_expect_eq(config_recorder_every(&c), 0);
+        cr_expect_eq(c.recorder_sec, 0);
 }
 
 Test(test_config, a_bad_line_is_told_exactly_and_costs_nothing_else, .init = init, .fini = done) {
@@ -141,6 +163,28 @@ Test(test_config, a_bad_line_is_told_exactly_and_costs_nothing_else, .init = ini
                   MAIN_FILE ":5: MaxTasks=1025: expected a number from 1 to 1024" },
                 { "[Profile]\nMaxProcesses=65537\n",
                   MAIN_FILE ":2: MaxProcesses=65537: expected a number from 1 to 65536" },
+                { "[Profile]\nBudget=1\n",
+                  MAIN_FILE ":2: Budget=1: expected a share of the host from 0.1% to 100%" },
+                { "[Profile]\nBudget=0%\n",
+                  MAIN_FILE ":2: Budget=0%: expected a share of the host from 0.1% to 100%" },
+                { "[Profile]\nBudget=101%\n",
+                  MAIN_FILE ":2: Budget=101%: expected a share of the host from 0.1% to 100%" },
+                { "[Profile]\nBudget=%\n",
+                  MAIN_FILE ":2: Budget=%: expected a share of the host from 0.1% to 100%" },
+                { "[Profile]\nBudget=\n",
+                  MAIN_FILE ":2: Budget=: expected a share of the host from 0.1% to 100%" },
+                { "[Profile]\nBudget=1.0000000000000000000000000000000000000000%\n",
+                  MAIN_FILE
+                  ":2: Budget=1.0000000000000000000000000000000000000000%: expected a share of the "
+                  "host from 0.1% to 100%" },
+                { "[Recorder]\nRecorderHz=101\n",
+                  MAIN_FILE ":2: RecorderHz=101: expected a number from 0 (off) to 100" },
+                { "[Recorder]\nRecorderSec=601\n",
+                  MAIN_FILE ":2: RecorderSec=601: expected whole seconds from 0 (off) to 600" },
+                { "[Recorder]\nRecorderSec=1500ms\n",
+                  MAIN_FILE ":2: RecorderSec=1500ms: expected whole seconds from 0 (off) to 600" },
+                { "[Recorder]\nRecorderSec=-1\n",
+                  MAIN_FILE ":2: RecorderSec=-1: expected whole seconds from 0 (off) to 600" },
                 { "[Store]\nMaxUse=much\n", MAIN_FILE ":2: MaxUse=much: expected bytes such as 500M" },
                 { "[Store]\nKeepFree=-1G\n", MAIN_FILE ":2: KeepFree=-1G: expected bytes such as 1G" },
                 { "[Store]\nMaxAge=14 moons\n",

@@ -150,6 +150,7 @@ enum cprof_python_entry {
 #define CPROF_USE_ON_CPU 1
 #define CPROF_USE_RECORDER 2
 #define CPROF_USE_OFF_CPU 4
+#define CPROF_TARGET_INHERITED 0x80000000U /* from its parent by fork; the daemon did not list it (yet) */
 
 struct cprof_target {
         __u32 uses;                       /* CPROF_USE_* */

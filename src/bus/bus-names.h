@@ -25,3 +25,4 @@
 #define CPROF_BUS_WINDOW_SIGNATURE "(ssussdsuuuadtsss)"
 #define CPROF_BUS_TASK_SIGNATURE "(ssssussssttttt)"
 #define CPROF_BUS_FEATURE_SIGNATURE "(sbs)"
+#define CPROF_BUS_FUNCTION_SIGNATURE "(stt)"

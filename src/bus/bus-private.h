@@ -8,12 +8,13 @@
 struct Bus {
         sd_bus *sd_bus; /* referenced */
         BusContext context;
-        sd_bus_slot *slots[7];
+        sd_bus_slot *slots[8];
         size_t n_slots;
         bool name_is_settled;
 };
 
 extern const sd_bus_vtable bus_manager_vtable[];
+extern const sd_bus_vtable bus_hottest_vtable[];
 extern const sd_bus_vtable bus_policy_vtable[];
 extern const sd_bus_vtable bus_policy_list_vtable[];
 extern const sd_bus_vtable bus_profile_vtable[];

@@ -5,6 +5,7 @@
 #include "host/clock.h"
 #include "policy/policy-message.h"
 #include "store/task-record.h"
+#include "task/task-kind.h"
 
 #include <string.h>
 
@@ -29,7 +30,8 @@ int bus_resolve_task(Bus *b, const char *text, char id[static TASK_ID_MAX], sd_b
         return r;
 }
 
-static int start_failed(Bus *b, int r, const Unit *u, ProfileKind kind, sd_bus_error *error) {
+static int start_failed(Bus *b, int r, const Unit *u, ProfileKinds kinds, sd_bus_error *error) {
+        char text[PROFILE_KINDS_TEXT_MAX];
         const char *reason = NULL;
 
         if (r == -EEXIST)
@@ -37,7 +39,7 @@ static int start_failed(Bus *b, int r, const Unit *u, ProfileKind kind, sd_bus_e
                                 error,
                                 CPROF_BUS_ERROR_TASK_EXISTS,
                                 "A task of kind %s is running for '%s' already.",
-                                profile_kind_to_string(kind),
+                                profile_kinds_to_string(kinds, text),
                                 u->name);
         if (r == -EBUSY)
                 return sd_bus_error_setf(
@@ -45,31 +47,31 @@ static int start_failed(Bus *b, int r, const Unit *u, ProfileKind kind, sd_bus_e
                                 CPROF_BUS_ERROR_BUSY,
                                 "%u tasks are running already (MaxTasks=).",
                                 task_manager_n_running(b->context.tasks));
-        if (probe_feature(b->context.probe, PROBE_FEATURE_ON_CPU, &reason) < 0)
+        if (task_kinds_possible(b->context.probe, kinds, &reason) == 0)
                 return sd_bus_error_setf(
                                 error, CPROF_BUS_ERROR_NOT_SUPPORTED, "Not on this host: %s", reason ?: "");
 
         return sd_bus_error_set_errnof(error, -r, "The task failed to start, see 'cprofctl task info': %m");
 }
 
-static int check_kind(const char *name, ProfileKind *ret_kind, sd_bus_error *error) {
-        int kind = profile_kind_from_string(name);
+static int check_kinds(const char *text, ProfileKinds *ret_kinds, sd_bus_error *error) {
         char shown[POLICY_VALUE_SHOWN_MAX + 4];
+        int r;
 
-        if (kind == -EOPNOTSUPP)
+        r = profile_kinds_from_string(text, ret_kinds);
+        if (r == -EOPNOTSUPP)
                 return sd_bus_error_setf(
                                 error,
                                 CPROF_BUS_ERROR_NOT_SUPPORTED,
                                 "This build does not have the profile kind '%s'.",
-                                name);
-        if (kind < 0)
+                                policy_value_shown(text, shown));
+        if (r < 0)
                 return sd_bus_error_setf(
                                 error,
                                 SD_BUS_ERROR_INVALID_ARGS,
-                                "'%s' is no profile kind, expected on-cpu.",
-                                policy_value_shown(name, shown));
+                                "'%s' is no profile kind, expected on-cpu, off-cpu or both.",
+                                policy_value_shown(text, shown));
 
-        *ret_kind = kind;
         return 0;
 }
 
@@ -101,21 +103,21 @@ find_subject(Bus *b, const char *unit, uint32_t pid, Subject *ret, Unit **ret_un
 }
 
 static int method_start_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const char *unit, *kind_name;
+        const char *unit, *kinds_text;
         uint64_t duration_usec;
         char id[TASK_ID_MAX];
         Bus *b = userdata;
-        ProfileKind kind = PROFILE_KIND_ON_CPU;
+        ProfileKinds kinds = 0;
         Subject subject;
         uint32_t pid;
         Unit *u;
         int r;
 
-        r = sd_bus_message_read(m, "sstu", &unit, &kind_name, &duration_usec, &pid);
+        r = sd_bus_message_read(m, "sstu", &unit, &kinds_text, &duration_usec, &pid);
         if (r < 0)
                 return r;
 
-        r = check_kind(kind_name, &kind, error);
+        r = check_kinds(kinds_text, &kinds, error);
         if (r < 0)
                 return r;
 
@@ -130,9 +132,9 @@ static int method_start_task(sd_bus_message *m, void *userdata, sd_bus_error *er
         if (r < 0)
                 return r;
 
-        r = b->context.start_task(b->context.userdata, subject, kind, duration_usec, id);
+        r = b->context.start_task(b->context.userdata, subject, kinds, duration_usec, id);
         if (r < 0)
-                return start_failed(b, r, u, kind, error);
+                return start_failed(b, r, u, kinds, error);
 
         return sd_bus_reply_method_return(m, "s", id);
 }
@@ -163,6 +165,7 @@ static int method_stop_task(sd_bus_message *m, void *userdata, sd_bus_error *err
 
 static int append_task(sd_bus_message *reply, const Task *t) {
         usec_t left = 0, now_usec = clock_monotonic_usec();
+        char kinds[PROFILE_KINDS_TEXT_MAX];
 
         if (t->state == TASK_STATE_RUNNING && now_usec < t->started.monotonic_usec + t->duration_usec)
                 left = t->started.monotonic_usec + t->duration_usec - now_usec;
@@ -175,7 +178,7 @@ static int append_task(sd_bus_message *reply, const Task *t) {
                         t->unit ?: "",
                         t->process ?: "",
                         (uint32_t) t->key.pid,
-                        profile_kind_to_string(t->kind),
+                        profile_kinds_to_string(t->kinds, kinds),
                         t->n_causes > 0 ? t->causes[0].policy : "",
                         t->n_causes > 0 ? t->causes[0].rule : "",
                         t->reason ?: "",
@@ -306,7 +309,7 @@ const sd_bus_vtable bus_task_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS(
                         "StartTask",
-                        SD_BUS_ARGS("s", unit, "s", kind, "t", duration_usec, "u", pid),
+                        SD_BUS_ARGS("s", unit, "s", kinds, "t", duration_usec, "u", pid),
                         SD_BUS_RESULT("s", id),
                         method_start_task,
                         0),
@@ -324,7 +327,7 @@ const sd_bus_vtable bus_task_vtable[] = {
                         method_get_task,
                         SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("DeleteTask", SD_BUS_ARGS("s", id), SD_BUS_NO_RESULT, method_delete_task, 0),
-        SD_BUS_SIGNAL_WITH_ARGS("TaskStarted", SD_BUS_ARGS("s", id, "s", unit, "s", kind), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("TaskStarted", SD_BUS_ARGS("s", id, "s", unit, "s", kinds), 0),
         SD_BUS_SIGNAL_WITH_ARGS("TaskFinished", SD_BUS_ARGS("s", id, "s", unit, "s", state, "s", reason), 0),
         SD_BUS_VTABLE_END,
 };

@@ -2,6 +2,8 @@
 /* Units, and what to think of the rules that watch them. */
 #include "bus/bus-private.h"
 
+#include "task/task-kind.h"
+
 #include <math.h>
 
 static const char *const status_names[_RULE_STATUS_MAX] = {
@@ -22,13 +24,14 @@ bus_rule_status(Bus *b,
                 const char **ret_reason) {
         Probe *probe = b->context.probe;
         const char *reason = NULL;
+        ProfileKinds possible;
 
         *ret_reason = "";
 
-        if (policy->kinds & (1U << PROFILE_KIND_ON_CPU) &&
-            probe_feature(probe, PROBE_FEATURE_ON_CPU, &reason) < 0) {
-                *ret_reason = reason ?: "on-cpu is not available";
-                return RULE_STATUS_IMPOSSIBLE;
+        possible = task_kinds_possible(probe, policy->kinds, &reason);
+        if (possible != policy->kinds) {
+                *ret_reason = reason;
+                return possible ? RULE_STATUS_DEGRADED : RULE_STATUS_IMPOSSIBLE;
         }
 
         if (trigger->metric == METRIC_SYSTEM_LOAD)

@@ -21,12 +21,12 @@ typedef struct Rows {
         int error;
 } Rows;
 
-static const char *running_task(Bus *b, Subject subject, unsigned kinds) {
+static const char *running_task(Bus *b, Subject subject, ProfileKinds kinds) {
         TaskManager *m = b->context.tasks;
         Unit *unit = subject.unit ?: subject.process->unit;
 
         for (Task *t = task_manager_next(m, NULL); t; t = task_manager_next(m, t)) {
-                if (!(kinds & (1U << t->kind)) || strcmp(t->unit, unit->name) != 0)
+                if (!(kinds & t->kinds) || strcmp(t->unit, unit->name) != 0)
                         continue;
                 if (t->key.pid == 0 || (subject.process && subject.process->key.pid == t->key.pid))
                         return t->id;
@@ -35,12 +35,12 @@ static const char *running_task(Bus *b, Subject subject, unsigned kinds) {
         return "";
 }
 
-static usec_t silence_left(Bus *b, Subject subject, unsigned kinds, usec_t now_usec) {
+static usec_t silence_left(Bus *b, Subject subject, ProfileKinds kinds, usec_t now_usec) {
         const char *unit = subject.unit ? subject.unit->name : subject.process->unit->name;
         usec_t left = 0;
 
         for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
-                if (kinds & (1U << k))
+                if (kinds & PROFILE_KIND_BIT(k))
                         left = MAX_OF(left,
                                       cooldown_left(b->context.cooldown,
                                                     unit,

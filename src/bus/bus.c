@@ -13,7 +13,7 @@
 
 static const sd_bus_vtable *const vtables[] = {
         bus_manager_vtable, bus_policy_vtable, bus_policy_list_vtable, bus_unit_vtable,
-        bus_window_vtable,  bus_task_vtable,   bus_profile_vtable,
+        bus_window_vtable,  bus_task_vtable,   bus_profile_vtable,     bus_hottest_vtable,
 };
 
 int bus_new(sd_bus *sd_bus, const BusContext *context, Bus **ret_bus) {
@@ -171,10 +171,12 @@ void bus_emit_policy_changed(Bus *b, const char *name, bool had, bool has) {
 }
 
 void bus_emit_task_started(Bus *b, const Task *t) {
+        char kinds[PROFILE_KINDS_TEXT_MAX];
+
         emit(b,
              "TaskStarted",
              "sss",
-             (const char *const[]){ t->id, t->unit, profile_kind_to_string(t->kind) },
+             (const char *const[]){ t->id, t->unit, profile_kinds_to_string(t->kinds, kinds) },
              3);
 }
 

@@ -4,10 +4,24 @@
 #include "policy/policy-store.h"
 #include "policy/watch-set.h"
 #include "sink/sink.h"
+#include "symbol/hot-functions.h"
 #include "task/task-manager.h"
 #include "trigger/cooldown.h"
 
 #include <systemd/sd-bus.h>
+
+/* A question for the hottest functions that is to be answered once, by one of these, which release it. They
+ * return what sending came to. Who cannot answer any more frees it: the caller runs into its timeout. */
+typedef struct BusHottest BusHottest;
+BusHottest *bus_hottest_free(BusHottest *h);
+DEFINE_CLEANUP(BusHottest *, bus_hottest_free)
+int bus_hottest_answer(
+                BusHottest *h,
+                uint64_t period_nsec, /* that a sample stands for */
+                uint64_t n_samples,
+                const HotFunction *functions,
+                size_t n_functions);
+int bus_hottest_fail(BusHottest *h, int error, const char *message);
 
 /* The stages as the bus sees them; all borrowed, all outlive the bus. */
 typedef struct BusContext {
@@ -28,11 +42,18 @@ typedef struct BusContext {
         int (*start_task)(
                         void *userdata,
                         Subject subject,
-                        ProfileKind kind,
+                        ProfileKinds kinds,
                         usec_t duration_usec,
                         char ret_id[static TASK_ID_MAX]);
         int (*resolve_id)(void *userdata, const char *text, char ret_id[static TASK_ID_MAX]);
         Task *(*find_task)(void *userdata, const char *id);
+        /* The at most @max hottest functions of a unit in the last @span_usec. 0: @request was taken over
+         * and will be answered. -EOPNOTSUPP: nothing is recorded, -EBUSY. NULL: nothing ever is. */
+        int (*hottest)(void *userdata,
+                       const char *unit,
+                       usec_t span_usec,
+                       unsigned max,
+                       BusHottest *request);
         void *userdata;
 } BusContext;
 

@@ -18,7 +18,7 @@ static const struct {
         { "PolicyAdded", "policy-added", { "name" } },
         { "PolicyRemoved", "policy-removed", { "name" } },
         { "PolicyChanged", "policy-changed", { "name" } },
-        { "TaskStarted", "task-started", { "id", "unit", "kind" } },
+        { "TaskStarted", "task-started", { "id", "unit", "kinds" } },
         { "TaskFinished", "task-finished", { "id", "unit", "state", "reason" } },
 };
 

@@ -14,7 +14,9 @@
 static int start(Ctl *c, const char *unit, char **ret_id) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(freep) char *what = NULL;
+        ProfileKinds kinds = c->options.kinds ?: PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU);
         usec_t duration = 0; /* the daemon's default */
+        char text[PROFILE_KINDS_TEXT_MAX];
         const char *id;
         int r;
 
@@ -30,7 +32,15 @@ static int start(Ctl *c, const char *unit, char **ret_id) {
         if (asprintf(&what, "profile '%s'", unit) < 0)
                 return log_error_errno(ENOMEM, "Failed to start the task: %m");
 
-        r = ctl_call(c, what, "StartTask", &reply, "sstu", unit, "on-cpu", duration, c->options.pid);
+        r = ctl_call(c,
+                     what,
+                     "StartTask",
+                     &reply,
+                     "sstu",
+                     unit,
+                     profile_kinds_to_string(kinds, text),
+                     duration,
+                     c->options.pid);
         if (r < 0)
                 return r;
 
@@ -61,7 +71,8 @@ static int report(Ctl *c, json_t *task) {
 
         task_print_end(task);
         /* Descriptors do not cross ssh: the summary alone then, the verbs that read profiles say why. */
-        if (json_u64_at(task, "n_samples") == 0 || sd_bus_can_send(c->bus, SD_BUS_TYPE_UNIX_FD) <= 0)
+        if ((json_u64_at(task, "n_samples") == 0 && json_u64_at(task, "offcpu.switches") == 0) ||
+            sd_bus_can_send(c->bus, SD_BUS_TYPE_UNIX_FD) <= 0)
                 return task_exit_status(task);
 
         r = task_read_folded(c, task, TASK_PATIENCE, &f);

@@ -1,74 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/ctl-bus.h"
 #include "ctl/flamegraph.h"
+#include "ctl/output.h"
 #include "ctl/task-access.h"
 #include "ctl/view.h"
 
 #include "basic/file-io.h"
 #include "basic/log.h"
 
-#include <fcntl.h>
 #include <string.h>
 
-/* Where a profile goes. */
-typedef struct Output {
-        char *path; /* NULL = standard output */
-        int fd;
-} Output;
-
-static void output_done(Output *o) {
-        if (o->path)
-                o->fd = safe_close(o->fd);
-        free(o->path);
-}
-
-/* -o, or else "cprof-ID.SUFFIX" in the current directory. */
-static int output_open(const Ctl *c, const json_t *task, const char *suffix, bool binary, Output *ret) {
-        _cleanup_(freep) char *path = NULL;
-        const char *asked = c->options.output;
-        int fd;
-
-        if (asked && strcmp(asked, "-") == 0) {
-                if (binary && isatty(STDOUT_FILENO))
-                        return log_error_errno(
-                                        EINVAL,
-                                        "A pprof file is no text for a terminal: redirect it or name a file by -o.");
-                *ret = (Output){ .fd = STDOUT_FILENO };
-                return 0;
-        }
-
-        if (asked)
-                path = strdup(asked);
-        else if (asprintf(&path, "cprof-%s.%s", task_id(task), suffix) < 0)
-                path = NULL;
-        if (!path)
-                return log_error_errno(ENOMEM, "Failed to name the file: %m");
-
-        /* A name of our own choice must not lead elsewhere: the directory may be /tmp. */
-        fd = open(path,
-                  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | (asked ? 0 : O_NOFOLLOW),
-                  0666);
-        if (fd < 0)
-                return log_error_errno(errno, "Failed to open '%s' for writing: %m", path);
-
-        *ret = (Output){ .path = TAKE_PTR(path), .fd = fd };
-        return 0;
-}
-
-/* @r is what writing came to. */
-static int output_finish(const Output *o, int r) {
-        if (r >= 0) {
-                if (o->path)
-                        printf("%s\n", o->path);
-                return EXIT_SUCCESS;
-        }
-
-        /* Half a profile looks like a whole one. */
-        if (o->path)
-                (void) unlink(o->path);
-
-        return log_error_errno(r, "Failed to write %s: %m", o->path ?: "to standard output");
-}
+#define OFF_CPU_SECONDS 1e-6 /* counts of stacks off CPU are microseconds */
 
 static int copy_all(int from, int to) {
         char buffer[64 * 1024];
@@ -90,16 +32,34 @@ static int copy_all(int from, int to) {
         }
 }
 
+/* What GetProfile knows, and the end of the name of the file. */
+static const struct {
+        const char *name, *suffix;
+        bool binary;
+} formats[] = {
+        { "pprof", "pb.gz", true },
+        { "folded", "folded", false },
+        { "folded-offcpu", "offcpu.folded", false },
+        { "before-pprof", "before.pb.gz", true },
+        { "before-folded", "before.folded", false },
+};
+
 int verb_task_export(Ctl *c, int argc, char **argv) {
         const char *format = c->options.format ?: "pprof";
-        bool pprof = strcmp(format, "pprof") == 0;
         _cleanup_(json_decrefp) json_t *task = NULL;
         _cleanup_(output_done) Output out = { .fd = -EBADF };
         _cleanup_(closep) int fd = -EBADF;
+        size_t i = 0;
         int r;
 
-        if (!pprof && strcmp(format, "folded") != 0)
-                return log_error_errno(EINVAL, "Unknown format '%s', expected 'pprof' or 'folded'.", format);
+        while (i < ELEMENTSOF(formats) && strcmp(formats[i].name, format) != 0)
+                i++;
+        if (i == ELEMENTSOF(formats))
+                return log_error_errno(
+                                EINVAL,
+                                "Unknown format '%s', expected 'pprof', 'folded', 'folded-offcpu', "
+                                "'before-pprof' or 'before-folded'.",
+                                format);
 
         r = task_get(c, argc > 0 ? argv[0] : "latest", &task);
         if (r < 0)
@@ -109,7 +69,7 @@ int verb_task_export(Ctl *c, int argc, char **argv) {
         if (r < 0)
                 return r;
 
-        r = output_open(c, task, pprof ? "pb.gz" : "folded", pprof, &out);
+        r = output_open(c, task_id(task), formats[i].suffix, formats[i].binary, &out);
         if (r < 0)
                 return r;
 
@@ -136,13 +96,14 @@ static int make_subtitle(const json_t *task, char **ret_text) {
         return n < 0 ? -ENOMEM : 0;
 }
 
-static int make_title(const json_t *task, char **ret_text) {
+static int make_title(const Options *o, const json_t *task, bool off_cpu, char **ret_text) {
         const char *process = json_text_at(task, "process", NULL);
         int n;
 
         n = asprintf(ret_text,
-                     "%s of %s%s%s",
-                     json_text_at(task, "kind", "?"),
+                     "%s%s of %s%s%s",
+                     off_cpu ? "off-cpu" : "on-cpu",
+                     o->before ? " before the trigger" : "",
                      json_text_at(task, "unit", "?"),
                      process ? ", " : "",
                      process ?: "");
@@ -150,35 +111,58 @@ static int make_title(const json_t *task, char **ret_text) {
         return n < 0 ? -ENOMEM : 0;
 }
 
+static double seconds_per_sample(const json_t *task) {
+        return (double) json_integer_value(json_object_get(task, "sample_period_nsec")) / NSEC_PER_SEC;
+}
+
+/* Which part of the task the options ask for. */
+static const char *choose_format(const Options *o) {
+        return o->off_cpu ? "folded-offcpu" : o->before ? "before-folded" : "folded";
+}
+
 int verb_task_flamegraph(Ctl *c, int argc, char **argv) {
-        _cleanup_(freep) char *title = NULL, *subtitle = NULL;
+        _cleanup_(freep) char *title = NULL, *subtitle = NULL, *stem = NULL;
         _cleanup_(json_decrefp) json_t *task = NULL;
         _cleanup_(folded_freep) Folded *f = NULL;
         _cleanup_(output_done) Output out = { .fd = -EBADF };
-        FlamegraphInfo info = { .unit_label = "samples" };
+        FlamegraphInfo info = {};
+        bool off_cpu;
         int r;
+
+        if (c->options.before && c->options.off_cpu)
+                return log_error_errno(EINVAL, "What came before a trigger has stacks on CPU only.");
 
         r = task_get(c, argc > 0 ? argv[0] : "latest", &task);
         if (r < 0)
                 return r;
 
-        r = task_read_folded(c, task, TASK_PATIENCE, &f);
+        off_cpu = c->options.off_cpu || (!c->options.before && !task_has_kind(task, PROFILE_KIND_ON_CPU));
+        r = task_read_profile(c, task, choose_format(&c->options), TASK_PATIENCE, &f);
         if (r < 0)
                 return r;
 
-        r = make_title(task, &title);
+        r = make_title(&c->options, task, off_cpu, &title);
         if (r >= 0)
                 r = make_subtitle(task, &subtitle);
+        if (r >= 0 &&
+            asprintf(&stem,
+                     "%s%s",
+                     task_id(task),
+                     c->options.off_cpu                  ? "-off-cpu"
+                                     : c->options.before ? "-before"
+                                                         : "") < 0)
+                r = -ENOMEM;
         if (r < 0)
                 return log_error_errno(r, "Failed to draw the flame graph: %m");
 
-        r = output_open(c, task, "html", /* binary= */ false, &out);
+        r = output_open(c, stem, "html", /* binary= */ false, &out);
         if (r < 0)
                 return r;
 
+        info.unit_label = off_cpu ? "blocked" : "samples";
         info.title = title;
         info.subtitle = subtitle;
-        info.seconds_per_sample = (double) json_integer_value(json_object_get(task, "sample_period_nsec")) /
-                        NSEC_PER_SEC;
+        info.counts_time = off_cpu;
+        info.seconds_per_sample = off_cpu ? OFF_CPU_SECONDS : seconds_per_sample(task);
         return output_finish(&out, flamegraph_write_html(f, &info, out.fd));
 }

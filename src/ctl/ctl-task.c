@@ -12,7 +12,7 @@
 
 /* One row of ListTasks; borrowed from the reply. */
 typedef struct TaskRow {
-        const char *id, *state, *unit, *process, *kind, *policy, *cause, *reason;
+        const char *id, *state, *unit, *process, *kinds, *policy, *cause, *reason;
         unsigned pid;
         uint64_t started_usec, ended_usec, duration_usec, left_usec, n_samples;
 } TaskRow;
@@ -32,7 +32,7 @@ static int next_row(sd_bus_message *reply, TaskRow *row) {
                         &row->unit,
                         &row->process,
                         &row->pid,
-                        &row->kind,
+                        &row->kinds,
                         &row->policy,
                         &row->cause,
                         &row->reason,
@@ -61,7 +61,7 @@ static json_t *row_to_json(const TaskRow *row) {
         };
         const char *const texts[][2] = {
                 { "id", row->id },           { "state", row->state },   { "unit", row->unit },
-                { "process", row->process }, { "kind", row->kind },     { "policy", row->policy },
+                { "process", row->process }, { "kinds", row->kinds },   { "policy", row->policy },
                 { "cause", row->cause },     { "reason", row->reason },
         };
         _cleanup_(json_decrefp) json_t *object = json_object();
@@ -89,6 +89,7 @@ static void row_to_table(const TaskRow *row, Table *t) {
                                   ? view_span(row->left_usec / USEC_PER_SEC * USEC_PER_SEC, left)
                                   : "-");
         table_addf(t, "%" PRIu64, row->n_samples);
+        table_add(t, row->kinds);
         table_add(t, row->unit);
         if (row->pid > 0)
                 table_addf(t, "%s %u", row->process, row->pid);
@@ -103,6 +104,7 @@ static int list_as_table(Ctl *c, sd_bus_message *reply) {
                 { "STATE" },
                 { "LEFT", TABLE_RIGHT },
                 { "SAMPLES", TABLE_RIGHT },
+                { "KINDS" },
                 { "UNIT", TABLE_TRUNCATE | TABLE_KEY },
                 { "PROCESS", TABLE_TRUNCATE },
                 { "WHY", TABLE_TRUNCATE },

@@ -50,7 +50,7 @@ static int read_row(sd_bus_message *reply, WindowRow *w) {
         return sd_bus_message_exit_container(reply);
 }
 
-static int read_rows(sd_bus_message *reply, WindowRow **ret_rows, size_t *ret_n) {
+int window_rows_read(sd_bus_message *reply, WindowRow **ret_rows, size_t *ret_n) {
         _cleanup_(freep) WindowRow *rows = NULL;
         size_t n = 0, allocated = 0;
         int r;
@@ -95,7 +95,7 @@ static int show(Ctl *c, const char *unit) {
         if (r < 0)
                 return r;
 
-        r = read_rows(reply, &rows, &n);
+        r = window_rows_read(reply, &rows, &n);
         if (r < 0)
                 return bus_complain_reply(r);
 

@@ -4,7 +4,7 @@
 {
   const text = id => document.getElementById(id).textContent;
   const profile = new Profile(JSON.parse(text('info')), text('nodes').trim());
-  const page = new Page(profile);
+  const page = new (profile.isDiff ? DiffPage : Page)(profile);
 
   /* The text has been read: twenty megabytes that nobody needs twice. */
   document.getElementById('nodes').remove();
@@ -40,7 +40,10 @@
       return best && page.view.clientRect(best);
     },
     top: (by = 'self', max = TABLE_ROWS) => profile.top(page.view.zoom, by, max)
-      .map(({ id, self, total }) => ({ name: profile.nameText(id), self, total })),
+      .map(({ id, ...sums }) => ({ name: profile.nameText(id), ...sums })),
+    diff: profile.isDiff,
+    /* By how much the share of the widest frame of that name changed. */
+    change: name => profile.isDiff && profile.find(name) >= 0 ? profile.change(profile.find(name)) : null,
   });
 
   page.start();

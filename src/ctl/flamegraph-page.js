@@ -36,7 +36,14 @@ class Page {
     return `${p.toFixed(p > 0 && p < 0.095 ? 3 : 1)} %`;
   }
 
+  /* Samples as they are shown: some are times. */
+  number(samples) {
+    return this.profile.info.time ? this.seconds(samples) : Page.number(samples);
+  }
+
   count(samples) {
+    if (this.profile.info.time)
+      return `${this.seconds(samples)} ${this.profile.info.unit}`;
     return `${Page.number(samples)} ${this.profile.info.unit}`;
   }
 
@@ -46,12 +53,16 @@ class Page {
       seconds >= 0.001 ? `${(seconds * 1e3).toFixed(1)} ms` : `${(seconds * 1e6).toFixed(1)} \u00b5s`;
   }
 
-  start() {
+  sum() {
     const { info, total } = this.profile;
-    const sum = this.count(total[0]) + (info.nsec > 0 ? `, ${this.seconds(total[0])}` : '');
+    return this.count(total[0]) + (info.nsec > 0 && !info.time ? `, ${this.seconds(total[0])}` : '');
+  }
+
+  start() {
+    const { info } = this.profile;
 
     this.element('title').textContent = info.title || 'Flame graph';
-    this.element('subtitle').textContent = [info.subtitle, sum].filter(text => text).join(' \u00b7 ');
+    this.element('subtitle').textContent = [info.subtitle, this.sum()].filter(text => text).join(' \u00b7 ');
     if (this.profile.n === 1)
       this.element('graph').prepend(Page.create('p', {
         className: 'empty', textContent: 'There are no samples in this profile.',
@@ -106,6 +117,10 @@ class Page {
       this.setZoom(0);
   }
 
+  matchedText({ samples }) {
+    return `matched: ${this.percent(samples, this.profile.total[0])} (${this.count(samples)})`;
+  }
+
   search(text) {
     const input = this.element('search'), matched = this.element('matched');
     let result = null;
@@ -122,7 +137,7 @@ class Page {
     this.view.matches = result && result.names;
     const all = this.profile.total[0], matchedPercent = result && all > 0 ? 100 * result.samples / all : 0;
     if (result)
-      matched.textContent = `matched: ${this.percent(result.samples, all)} (${this.count(result.samples)})`;
+      matched.textContent = this.matchedText(result);
     this.redraw();
     return { matchedPercent, frames: result ? result.frames : 0, samples: result ? result.samples : 0 };
   }
@@ -148,20 +163,27 @@ class Page {
     crumbs.scrollLeft = crumbs.scrollWidth;
   }
 
-  showTable() {
+  /* The cells of one of the functions @rows. */
+  tableCells(row) {
     const { profile, view } = this, of = profile.total[view.zoom];
-    const cell = samples => {
+
+    return [row.self, row.total].map(samples => {
       const bar = Page.create('i', {});
       bar.style.width = `${of > 0 ? 100 * samples / of : 0}%`;
       return Page.create('td', { className: 'number' }, bar,
-        Page.create('span', { textContent: Page.number(samples) }),
+        Page.create('span', { textContent: this.number(samples) }),
         Page.create('small', { textContent: this.percent(samples, of) }));
-    };
+    });
+  }
+
+  showTable() {
+    const { profile, view } = this;
 
     this.element('table-scope').textContent = view.zoom === 0 ? '' : `in ${profile.text(view.zoom)}`;
-    this.element('functions').replaceChildren(...profile.top(view.zoom, this.tableBy, TABLE_ROWS).map(row => {
+    const rows = profile.top(view.zoom, this.tableBy, TABLE_ROWS);
+    this.element('functions').replaceChildren(...rows.map(row => {
       const text = profile.nameText(row.id);
-      const tr = Page.create('tr', {}, cell(row.self), cell(row.total), Page.create('td', {
+      const tr = Page.create('tr', {}, ...this.tableCells(row, rows), Page.create('td', {
         className: `name ${KIND_NAMES[profile.kindOfName(row.id)]}`, textContent: text, title: text,
       }));
       tr.addEventListener('click', () => this.setSearch(text));
@@ -181,19 +203,24 @@ class Page {
   facts(box) {
     const { profile, view } = this, merged = box.node === MERGED;
     const samples = merged ? Math.round(box.width / view.scale) : profile.total[box.node];
-    const facts = [[profile.info.unit, Page.number(samples)], ['of all', this.percent(samples, profile.total[0])]];
+
+    const facts = [[profile.info.unit, this.number(samples)], ['of all', this.percent(samples, profile.total[0])]];
 
     if (view.zoom !== 0)
       facts.push(['of zoomed frame', this.percent(samples, profile.total[view.zoom])]);
     if (!merged && profile.self[box.node] > 0)
-      facts.push(['self', Page.number(profile.self[box.node])]);
-    if (profile.info.nsec > 0)
+      facts.push(['self', this.number(profile.self[box.node])]);
+    if (profile.info.nsec > 0 && !profile.info.time)
       facts.push(['time', this.seconds(samples)]);
     return facts;
   }
 
   boxText(box) {
     return box.node === MERGED ? 'several frames too narrow to draw' : this.profile.text(box.node);
+  }
+
+  factText(label, value) {
+    return label === 'time' ? value : `${value} ${label}`;
   }
 
   showDetails() {
@@ -205,7 +232,7 @@ class Page {
       return;
     }
     details.replaceChildren(Page.create('b', { textContent: this.boxText(box) }),
-      ' \u2014 ' + this.facts(box).map(([label, value]) => label === 'time' ? value : `${value} ${label}`).join(', '));
+      ' \u2014 ' + this.facts(box).map(([label, value]) => this.factText(label, value)).join(', '));
   }
 
   showTooltip(box, x, y) {

@@ -2,7 +2,8 @@
 'use strict';
 
 /* The data: a tree of frames in preorder, as parallel arrays. Node 0 is "all"; children of a node follow it, each with
-   its subtree, and lie side by side from its start on, one unit of x for each sample. Nothing here knows the screen. */
+   its subtree, and lie side by side from its start on, one unit of x for each sample. A difference has the counts of
+   the earlier profile beside them: frames that are in that alone have no width. Nothing here knows the screen. */
 const KIND = Object.freeze({ USER: 0, KERNEL: 1, UNKNOWN: 2, ROOT: 3 });
 const KIND_NAMES = ['user', 'kernel', 'unknown', 'root'];
 
@@ -20,6 +21,9 @@ class Profile {
     this.self = new Float64Array(n);
     this.total = new Float64Array(n);
     this.start = new Float64Array(n);
+    this.isDiff = Boolean(info.diff);
+    this.earlierSelf = new Float64Array(this.isDiff ? n : 0);
+    this.earlier = new Float64Array(this.isDiff ? n : 0); /* total */
     this.kinds = new Uint8Array(this.names.length + 1).fill(255);
 
     this.name[0] = this.names.length;
@@ -39,7 +43,7 @@ class Profile {
   }
 
   /* Per node three numbers in LEB128: its name, how many levels above a child of the node before it is, its own
-     samples. Multiplies instead of shifting, since samples have up to 53 bits. */
+     samples; in a difference a fourth, the earlier samples. Multiplies instead of shifting, since samples have up to 53 bits. */
   decode(bytes) {
     const { name, parent, depth, self, n } = this;
     const path = new Uint32Array(n);
@@ -58,6 +62,8 @@ class Profile {
       name[i] = number();
       depth[i] = depth[i - 1] + 1 - number();
       self[i] = number();
+      if (this.isDiff)
+        this.earlierSelf[i] = number();
       parent[i] = path[depth[i] - 1];
       path[depth[i]] = i;
     }
@@ -75,6 +81,28 @@ class Profile {
     }
     for (let i = 0; i < n; i++)
       end[i] += i;
+
+    const { earlier, earlierSelf } = this;
+    for (let i = earlier.length - 1; i > 0; i--) {
+      earlier[i] += earlierSelf[i];
+      earlier[parent[i]] += earlier[i];
+    }
+    this.largestChange = 0;
+    for (let i = 1; i < earlier.length; i++)
+      this.largestChange = Math.max(this.largestChange, Math.abs(this.change(i)));
+  }
+
+  static share(part, all) {
+    return all > 0 ? part / all : 0;
+  }
+
+  /* By how much the share of all samples changed, -1 to 1. */
+  changeOf(now, before) {
+    return Profile.share(now, this.total[0]) - Profile.share(before, this.earlier[0]);
+  }
+
+  change(node) {
+    return this.changeOf(this.total[node], this.earlier[node]);
   }
 
   place() {
@@ -151,7 +179,7 @@ class Profile {
   /* Matches by name; "samples" counts a stack once, however many of its frames match. */
   search(text) {
     const matches = Profile.matcher(text), { name, end, total, n } = this;
-    const result = { names: new Uint8Array(this.names.length + 1), frames: 0, samples: 0 };
+    const result = { names: new Uint8Array(this.names.length + 1), frames: 0, samples: 0, earlier: 0 };
 
     for (let id = 0; id < this.names.length; id++)
       result.names[id] = matches(this.nameText(id)) ? 1 : 0;
@@ -162,34 +190,47 @@ class Profile {
       if (i < outside)
         continue;
       result.samples += total[i];
+      result.earlier += this.earlier[i] ?? 0;
       outside = end[i];
     }
     return result;
   }
 
-  /* The at most @max hottest functions below @node by 'self' or 'total'; a function twice on a stack counts once. */
+  /* What ranks functions: their samples, or by how much their share changed. */
+  weights(sums, by) {
+    const earlier = by === 'self' ? sums.earlierSelf : sums.earlier;
+    return this.isDiff ? sums[by].map((now, id) => Math.abs(this.changeOf(now, earlier[id]))) : sums[by];
+  }
+
+  /* The at most @max hottest (most changed) functions below @node by 'self' or 'total'; a function twice on a stack
+     counts once. */
   top(node, by, max) {
-    const { name, depth, end, self, total } = this, count = this.names.length;
-    const sums = { self: new Float64Array(count), total: new Float64Array(count) };
+    const { name, depth, end, self, total, isDiff } = this, count = this.names.length;
+    const sums = { self: new Float64Array(count), total: new Float64Array(count),
+                   earlierSelf: new Float64Array(isDiff ? count : 0), earlier: new Float64Array(isDiff ? count : 0) };
     const outside = new Uint32Array(count);
-    const [first, second] = by === 'self' ? [sums.self, sums.total] : [sums.total, sums.self];
 
     for (let i = Math.max(node, 1); i < end[node]; i++) {
       const id = name[i];
       if (depth[i] < 2)
         continue;
       sums.self[id] += self[i];
+      if (isDiff)
+        sums.earlierSelf[id] += this.earlierSelf[i];
       if (i < outside[id])
         continue;
       sums.total[id] += total[i];
+      if (isDiff)
+        sums.earlier[id] += this.earlier[i];
       outside[id] = end[i];
     }
 
     /* Names are in their order, so equal rows keep it. Insertion into a short list: no sort of all names. */
+    const first = this.weights(sums, by), second = this.weights(sums, by === 'self' ? 'total' : 'self');
     const before = (a, b) => first[a] !== first[b] ? first[a] > first[b] : second[a] > second[b];
     const rows = [];
     for (let id = 0; id < count; id++) {
-      if (sums.total[id] === 0 || rows.length === max && !before(id, rows[max - 1]))
+      if ((isDiff ? first[id] < 1e-9 : sums.total[id] === 0) || rows.length === max && !before(id, rows[max - 1]))
         continue;
       let at = rows.length;
       while (at > 0 && before(id, rows[at - 1]))
@@ -197,6 +238,7 @@ class Profile {
       rows.splice(at, 0, id);
       rows.length = Math.min(rows.length, max);
     }
-    return rows.map(id => ({ id, self: sums.self[id], total: sums.total[id] }));
+    return rows.map(id => ({ id, self: sums.self[id], total: sums.total[id],
+                             ...isDiff && { earlierSelf: sums.earlierSelf[id], earlier: sums.earlier[id] } }));
   }
 }

@@ -14,6 +14,9 @@ const PALETTES = {
       ['#8fbce6', '#84b4e0', '#9cc5ea', '#7aabd9'],
       ['#cfcbc4', '#c9c5be', '#d5d1cb', '#c2beb6'],
     ],
+    same: '#e6e2db',
+    more: ['#f5d3c8', '#f2b8a6', '#ee9a83', '#e87c62', '#df5f45'],
+    less: ['#cfdcf0', '#b2cbec', '#93b7e6', '#72a2de', '#4f8bd4'],
   },
   dark: {
     back: '#171614', text: '#fdf3e7', root: '#3d3a34', match: '#c032ab', matchText: '#ffffff',
@@ -23,6 +26,9 @@ const PALETTES = {
       ['#3f6f9f', '#386693', '#4878a8', '#325d88'],
       ['#5a564f', '#534f49', '#615d56', '#4d4943'],
     ],
+    same: '#46433d',
+    more: ['#5e3a30', '#76402f', '#8f462f', '#a84a2f', '#c24c2e'],
+    less: ['#32465f', '#314f74', '#2f588a', '#2c61a0', '#2869b6'],
   },
 };
 
@@ -117,9 +123,21 @@ class View {
       this.graph.scrollTop = top + 3 * ROW_HEIGHT - height;
   }
 
+  /* Steps by the root of the change, or the largest one would leave nothing to be seen of the others. */
+  diffColor(node, palette) {
+    const { profile } = this, change = profile.change(node), shades = change > 0 ? palette.more : palette.less;
+
+    if (node === 0 || Math.abs(change) < 0.0005)
+      return palette.same;
+    const step = Math.ceil(Math.sqrt(Math.abs(change) / profile.largestChange) * shades.length);
+    return shades[Math.min(step, shades.length) - 1];
+  }
+
   color(node, palette) {
     const { profile } = this, id = profile.name[node], kind = profile.kind(node);
 
+    if (profile.isDiff)
+      return this.diffColor(node, palette);
     if (kind === KIND.ROOT)
       return palette.root;
 

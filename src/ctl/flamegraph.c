@@ -5,7 +5,7 @@
 #include "basic/file-io.h"
 #include "basic/utf8.h"
 #include "ctl/flamegraph-page.h"
-#include "ctl/folded.h"
+#include "ctl/folded-diff.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -120,35 +120,72 @@ static size_t encode_leb128(uint64_t value, uint8_t *p) {
         return n;
 }
 
-/* Name, levels above a child of the node before, own samples: what decode() of flamegraph-profile.js reads.
- */
-static void write_nodes(Writer *w, const Folded *f) {
-        const FoldedNode *nodes;
-        uint32_t child_depth = 0;
-        size_t n_nodes;
+/* What is written: one profile, or the difference of two. */
+typedef struct Tree {
+        const Folded *profile;
+        const FoldedDiff *diff;
+        size_t n_nodes, n_names;
+} Tree;
 
-        nodes = folded_nodes(f, &n_nodes);
-        for (size_t i = 0; i < n_nodes; i++) {
-                uint8_t code[3 * LEB128_BYTES_MAX];
+static const char *tree_name(const Tree *t, uint32_t name) {
+        return t->diff ? folded_diff_name(t->diff, name) : folded_name(t->profile, name);
+}
+
+/* @counts are its own samples; those of the earlier profile follow in a difference. Returns the depth. */
+static uint32_t tree_node(const Tree *t, size_t i, uint32_t *ret_name, uint64_t ret_counts[static 2]) {
+        size_t n;
+
+        if (t->diff) {
+                const FoldedDiffNode *d = folded_diff_nodes(t->diff, &n) + i;
+
+                *ret_name = d->name;
+                ret_counts[0] = d->self[FOLDED_AFTER];
+                ret_counts[1] = d->self[FOLDED_BEFORE];
+                return d->depth;
+        }
+
+        *ret_name = folded_nodes(t->profile, &n)[i].name;
+        ret_counts[0] = folded_nodes(t->profile, &n)[i].self;
+        return folded_nodes(t->profile, &n)[i].depth;
+}
+
+/* Name, levels above a child of the node before, own samples, in a difference those of the earlier profile:
+ * what decode() of flamegraph-profile.js reads. */
+static void write_nodes(Writer *w, const Tree *t) {
+        uint32_t child_depth = 0;
+
+        for (size_t i = 0; i < t->n_nodes; i++) {
+                uint8_t code[4 * LEB128_BYTES_MAX];
+                uint64_t counts[2] = {};
+                uint32_t name, depth = tree_node(t, i, &name, counts);
                 size_t n;
 
-                n = encode_leb128(nodes[i].name, code);
-                n += encode_leb128(child_depth - nodes[i].depth, code + n);
-                n += encode_leb128(nodes[i].self, code + n);
+                n = encode_leb128(name, code);
+                n += encode_leb128(child_depth - depth, code + n);
+                n += encode_leb128(counts[0], code + n);
+                if (t->diff)
+                        n += encode_leb128(counts[1], code + n);
                 write_base64(w, code, n);
 
-                child_depth = nodes[i].depth + 1;
+                child_depth = depth + 1;
         }
 
         write_base64(w, NULL, 0);
 }
 
-static void write_info(Writer *w, const Folded *f, const char *const *texts, double seconds_per_sample) {
-        static const char *const keys[] = { "\"title\":", ",\"subtitle\":", ",\"unit\":" };
-        size_t n_nodes, n_names = folded_n_names(f);
-        uint64_t nsec = 0;
+enum {
+        TEXT_TITLE,
+        TEXT_SUBTITLE,
+        TEXT_UNIT,
+        TEXT_BEFORE,
+        TEXT_AFTER,
+        _TEXTS,
+};
 
-        (void) folded_nodes(f, &n_nodes);
+static void write_info(Writer *w, const Tree *t, char *const *texts, const FlamegraphInfo *info) {
+        static const char *const keys[] = { "\"title\":", ",\"subtitle\":", ",\"unit\":" };
+        double seconds = info->seconds_per_sample;
+        uint64_t nsec = 0;
 
         write_char(w, '{');
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
@@ -157,45 +194,90 @@ static void write_info(Writer *w, const Folded *f, const char *const *texts, dou
         }
         write_char(w, ',');
 
+        if (t->diff) {
+                write_text(w, "\"diff\":[");
+                write_json_string(w, texts[TEXT_BEFORE]);
+                write_char(w, ',');
+                write_json_string(w, texts[TEXT_AFTER]);
+                write_text(w, "],");
+        }
+
         /* Nanoseconds, since an integer looks the same in every locale. NaN is not in the range either. */
-        if (seconds_per_sample > 0 && seconds_per_sample <= SECONDS_PER_SAMPLE_MAX)
-                nsec = (uint64_t) llround(seconds_per_sample * 1e9);
+        if (seconds > 0 && seconds <= SECONDS_PER_SAMPLE_MAX)
+                nsec = (uint64_t) llround(seconds * 1e9);
         write_number(w, "nsec", nsec);
-        write_number(w, "nodes", n_nodes);
+        write_number(w, "time", info->counts_time && nsec > 0);
+        write_number(w, "nodes", t->n_nodes);
 
         write_text(w, "\"names\":[");
-        for (size_t i = 0; i < n_names; i++) {
+        for (size_t i = 0; i < t->n_names; i++) {
                 write_text(w, i > 0 ? ",\n" : "\n");
-                write_json_string(w, folded_name(f, (uint32_t) i));
+                write_json_string(w, tree_name(t, (uint32_t) i));
         }
         write_text(w, "]}");
 }
 
-int flamegraph_write_html(const Folded *f, const FlamegraphInfo *info, int out_fd) {
-        _cleanup_(freep) char *title = NULL, *subtitle = NULL, *unit = NULL;
-        _cleanup_(freep) Writer *w = NULL;
+static int write_page(const Tree *t, const FlamegraphInfo *info, char *const *texts, int out_fd) {
+        _cleanup_(freep) Writer *w = calloc(1, sizeof(*w));
 
-        assert(f);
-        assert(info);
-        assert(out_fd >= 0);
-
-        title = utf8_sanitize(info->title ?: "", strlen(info->title ?: ""));
-        subtitle = utf8_sanitize(info->subtitle ?: "", strlen(info->subtitle ?: ""));
-        unit = utf8_sanitize(info->unit_label ?: "", strlen(info->unit_label ?: ""));
-        w = calloc(1, sizeof(*w));
-        if (!title || !subtitle || !unit || !w)
+        if (!w)
                 return -ENOMEM;
 
         w->fd = out_fd;
 
         write_text(w, flamegraph_page_head);
-        for (const char *p = title; *p; p++)
+        for (const char *p = texts[TEXT_TITLE]; *p; p++)
                 write_html_char(w, *p);
         write_text(w, flamegraph_page_body);
-        write_info(w, f, (const char *const[]){ title, subtitle, unit }, info->seconds_per_sample);
+        write_info(w, t, texts, info);
         write_text(w, flamegraph_page_nodes);
-        write_nodes(w, f);
+        write_nodes(w, t);
         write_text(w, flamegraph_page_tail);
 
         return writer_flush(w);
+}
+
+static int write_tree(const Tree *t, const FlamegraphInfo *info, int out_fd) {
+        const char *const raw[] = {
+                info->title, info->subtitle, info->unit_label, info->before_label, info->after_label
+        };
+        char *texts[_TEXTS] = {};
+        int r = 0;
+
+        assert(out_fd >= 0);
+
+        for (size_t i = 0; i < _TEXTS; i++) {
+                texts[i] = utf8_sanitize(raw[i] ?: "", strlen(raw[i] ?: ""));
+                if (!texts[i])
+                        r = -ENOMEM;
+        }
+
+        if (r >= 0)
+                r = write_page(t, info, texts, out_fd);
+
+        for (size_t i = 0; i < _TEXTS; i++)
+                free(texts[i]);
+        return r;
+}
+
+int flamegraph_write_html(const Folded *f, const FlamegraphInfo *info, int out_fd) {
+        Tree t = { .profile = f };
+
+        assert(f);
+        assert(info);
+
+        (void) folded_nodes(f, &t.n_nodes);
+        t.n_names = folded_n_names(f);
+        return write_tree(&t, info, out_fd);
+}
+
+int flamegraph_write_diff_html(const FoldedDiff *d, const FlamegraphInfo *info, int out_fd) {
+        Tree t = { .diff = d };
+
+        assert(d);
+        assert(info);
+
+        (void) folded_diff_nodes(d, &t.n_nodes);
+        t.n_names = folded_diff_n_names(d);
+        return write_tree(&t, info, out_fd);
 }

@@ -27,11 +27,13 @@ enum {
         ARG_SCOPE,
         ARG_RUNTIME,
         ARG_ON_CPU,
+        ARG_OFF_CPU,
         ARG_PID,
         ARG_WAIT,
         ARG_NO_WAIT,
         ARG_TOP,
         ARG_FORMAT,
+        ARG_BEFORE,
 };
 
 static const struct option long_options[] = {
@@ -53,12 +55,16 @@ static const struct option long_options[] = {
         { "scope", required_argument, NULL, ARG_SCOPE },
         { "runtime", no_argument, NULL, ARG_RUNTIME },
         { "on-cpu", no_argument, NULL, ARG_ON_CPU },
+        { "off-cpu", no_argument, NULL, ARG_OFF_CPU },
         { "pid", required_argument, NULL, ARG_PID },
         { "wait", no_argument, NULL, ARG_WAIT },
         { "no-wait", no_argument, NULL, ARG_NO_WAIT },
         { "top", optional_argument, NULL, ARG_TOP },
         { "output", required_argument, NULL, 'o' },
         { "format", required_argument, NULL, ARG_FORMAT },
+        { "before", no_argument, NULL, ARG_BEFORE },
+        { "count", required_argument, NULL, 'n' },
+        { "delay", required_argument, NULL, 'd' },
         { "watch", no_argument, NULL, 'w' },
         {},
 };
@@ -162,6 +168,45 @@ static int parse_global_option(int code, Options *o) {
         }
 }
 
+static int parse_delay(const char *text, usec_t *ret) {
+        usec_t delay;
+
+        if (timespan_parse(text, &delay) >= 0 && delay >= OPTION_DELAY_MIN && delay <= OPTION_DELAY_MAX) {
+                *ret = delay;
+                return 0;
+        }
+
+        log_error("Bad value '%s' of --delay=, expected a time span from 100ms to 1h.", text);
+        return -EINVAL;
+}
+
+/* What is shown of a task, and how often. */
+static int parse_view_option(int code, Options *o) {
+        switch (code) {
+        case ARG_BEFORE:
+                note_group(o, OPTION_GROUP_BEFORE, code);
+                o->before = true;
+                return 0;
+        case ARG_OFF_CPU:
+                note_group(o, OPTION_GROUP_OFF_CPU, code);
+                o->off_cpu = true;
+                o->kinds |= PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU);
+                return 0;
+        case 'n':
+                note_group(o, OPTION_GROUP_FRAMES, code);
+                return parse_number("count", optarg, INT_MAX, &o->count);
+        case 'd':
+                note_group(o, OPTION_GROUP_FRAMES, code);
+                return parse_delay(optarg, &o->delay_usec);
+        case 'w':
+                note_group(o, OPTION_GROUP_WATCH, code);
+                o->watch = true;
+                return 0;
+        default:
+                return -EINVAL;
+        }
+}
+
 /* Options of the tasks' verbs. */
 static int parse_task_option(int code, Options *o) {
         switch (code) {
@@ -169,8 +214,9 @@ static int parse_task_option(int code, Options *o) {
                 note_group(o, OPTION_GROUP_RUNTIME, code);
                 o->runtime = true;
                 return 0;
-        case ARG_ON_CPU: /* the only kind there is, and the default */
+        case ARG_ON_CPU:
                 note_group(o, OPTION_GROUP_RECORD, code);
+                o->kinds |= PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU);
                 return 0;
         case ARG_PID:
                 note_group(o, OPTION_GROUP_RECORD, code);
@@ -192,12 +238,8 @@ static int parse_task_option(int code, Options *o) {
                 note_group(o, OPTION_GROUP_OUTPUT, code);
                 o->output = optarg;
                 return 0;
-        case 'w':
-                note_group(o, OPTION_GROUP_WATCH, code);
-                o->watch = true;
-                return 0;
         default:
-                return -EINVAL;
+                return parse_view_option(code, o);
         }
 }
 
@@ -256,7 +298,7 @@ int options_parse(int argc, char **argv, Options *ret_options, int *ret_first) {
         opterr = 0;
         optind = 0; /* glibc: start anew, permute */
 
-        while ((code = getopt_long(argc, argv, ":hH:o:w", long_options, NULL)) >= 0) {
+        while ((code = getopt_long(argc, argv, ":d:hH:n:o:w", long_options, NULL)) >= 0) {
                 if (code == '?')
                         return complain_unknown(argv[optind - 1]);
                 if (code == ':') {

@@ -3,6 +3,7 @@
 
 #include "ctl/policy-text.h"
 
+#include "basic/profile-kind.h"
 #include "basic/time-util.h"
 
 #include <stdbool.h>
@@ -25,7 +26,10 @@ typedef enum OptionGroup {
         OPTION_GROUP_FORMAT = 1 << 6,   /* --format= */
         OPTION_GROUP_WATCH = 1 << 7,    /* --watch */
         OPTION_GROUP_DURATION = 1 << 8, /* --duration= */
-        _OPTION_GROUPS = 9,
+        OPTION_GROUP_BEFORE = 1 << 9,   /* --before */
+        OPTION_GROUP_OFF_CPU = 1 << 10, /* --off-cpu */
+        OPTION_GROUP_FRAMES = 1 << 11,  /* --count=, --delay= */
+        _OPTION_GROUPS = 12,
 } OptionGroup;
 
 /* The command line. Strings are borrowed from argv. */
@@ -38,12 +42,16 @@ typedef struct Options {
         PolicyFlags policy; /* .duration is also that of "profile" */
         bool runtime;
 
+        ProfileKinds kinds; /* 0 = not said */
         bool no_wait;
         bool watch;
         unsigned pid; /* 0 = the whole unit */
         unsigned top; /* 0 = not asked for */
         const char *output;
         const char *format;
+        bool before, off_cpu;
+        unsigned count; /* of frames; 0 = not given */
+        usec_t delay_usec;
 
         unsigned groups;                         /* of the options that were given */
         const char *group_names[_OPTION_GROUPS]; /* one option of each such group, "--when" */
@@ -51,6 +59,8 @@ typedef struct Options {
 
 #define OPTION_TOP_DEFAULT 10U
 #define OPTION_TOP_MAX 10000U
+#define OPTION_DELAY_MIN (100 * USEC_PER_MSEC)
+#define OPTION_DELAY_MAX USEC_PER_HOUR
 
 /* Parses and permutes @argv; the words that are no options follow from *ret_first on. Complains itself and
  * returns -EINVAL. */

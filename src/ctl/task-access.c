@@ -41,6 +41,34 @@ const char *task_id(const json_t *task) {
         return json_text_at(task, "id", "?");
 }
 
+static ProfileKinds kind_bit(const json_t *name) {
+        int k = json_is_string(name) ? profile_kind_from_string(json_string_value(name)) : -EINVAL;
+
+        return k >= 0 ? PROFILE_KIND_BIT(k) : 0;
+}
+
+static ProfileKinds task_kinds(const json_t *task) {
+        const json_t *list = json_at(task, "kinds"), *name;
+        ProfileKinds kinds = 0;
+        size_t i;
+
+        if (!list) /* of a task that an earlier version recorded */
+                return kind_bit(json_at(task, "kind"));
+
+        json_array_foreach(list, i, name) kinds |= kind_bit(name);
+        return kinds;
+}
+
+const char *task_kinds_text(const json_t *task, char buf[static PROFILE_KINDS_TEXT_MAX]) {
+        ProfileKinds kinds = task_kinds(task);
+
+        return kinds ? profile_kinds_to_string(kinds, buf) : "?";
+}
+
+bool task_has_kind(const json_t *task, ProfileKind kind) {
+        return task_kinds(task) & PROFILE_KIND_BIT(kind);
+}
+
 bool task_state_is_over(const char *state) {
         return strcmp(state, "pending") != 0 && strcmp(state, "running") != 0;
 }
@@ -55,7 +83,7 @@ static bool comes_soon(const json_t *task, const sd_bus_error *error) {
                 return true;
 
         return sd_bus_error_has_name(error, CPROF_BUS_ERROR_NO_PROFILE) &&
-                        json_u64_at(task, "n_samples") > 0;
+                        (json_u64_at(task, "n_samples") > 0 || json_u64_at(task, "offcpu.switches") > 0);
 }
 
 static int take_descriptor(sd_bus_message *reply, int *ret_fd) {
@@ -97,6 +125,13 @@ int task_open_profile(Ctl *c, const json_t *task, const char *format, usec_t pat
                 r = ctl_try_call(c, &error, "GetProfile", &reply, "ss", task_id(task), format);
                 if (r >= 0)
                         return take_descriptor(reply, ret_fd);
+                if (strncmp(format, "before", strlen("before")) == 0 &&
+                    sd_bus_error_has_name(&error, CPROF_BUS_ERROR_NO_PROFILE))
+                        return log_error_errno(
+                                        ENODATA,
+                                        "Task %s has nothing from before its trigger: the recorder was off, "
+                                        "or nothing watched the unit then.",
+                                        task_id(task));
                 if (!comes_soon(task, &error) || ctl_now() >= until)
                         return bus_complain(r, &error, "get the profile of task %s", task_id(task));
 
@@ -104,12 +139,13 @@ int task_open_profile(Ctl *c, const json_t *task, const char *format, usec_t pat
         }
 }
 
-int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded) {
+int task_read_profile(
+                Ctl *c, const json_t *task, const char *format, usec_t patience_usec, Folded **ret_folded) {
         _cleanup_(closep) int fd = -EBADF;
         unsigned line = 0;
         int r;
 
-        r = task_open_profile(c, task, "folded", patience_usec, &fd);
+        r = task_open_profile(c, task, format, patience_usec, &fd);
         if (r < 0)
                 return r;
 
@@ -120,6 +156,10 @@ int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **
                 return log_error_errno(r, "Failed to read the profile of task %s: %m", task_id(task));
 
         return 0;
+}
+
+int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded) {
+        return task_read_profile(c, task, "folded", patience_usec, ret_folded);
 }
 
 static double percent(uint64_t n, uint64_t total) {

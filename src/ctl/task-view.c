@@ -17,6 +17,7 @@ static char *clean(const json_t *object, const char *path, const char *otherwise
 
 static void print_head(const Ctl *c, const json_t *t) {
         _cleanup_(freep) char *unit = clean(t, "unit", "?"), *process = clean(t, "process", "");
+        char kinds[PROFILE_KINDS_TEXT_MAX];
         uint64_t pid = json_u64_at(t, "pid");
 
         printf("%s %s%s%s  %s of %s",
@@ -24,7 +25,7 @@ static void print_head(const Ctl *c, const json_t *t) {
                colour_on(c, COLOUR_BOLD),
                task_id(t),
                colour_on(c, COLOUR_NORMAL),
-               json_text_at(t, "kind", "?"),
+               task_kinds_text(t, kinds),
                unit ?: "?");
         if (pid > 0)
                 printf(", %s (PID %" PRIu64 ")", process ?: "?", pid);
@@ -132,6 +133,7 @@ static void print_losses(const Ctl *c, const json_t *losses) {
                 { "unknown_frames", "frames in no known mapping" },
                 { "over_cap", "samples of stacks beyond the limit of different ones" },
                 { "processes_missed", "processes not sampled, too many were already" },
+                { "offcpu_table_full", "waits not counted, the table was full" },
         };
         const char *name, *title = "Lost:";
         json_t *n;
@@ -156,17 +158,107 @@ static void print_losses(const Ctl *c, const json_t *losses) {
         }
 }
 
-void task_print(const Ctl *c, const json_t *t) {
-        _cleanup_(freep) char *hottest = clean(t, "hottest", ""), *exe = clean(t, "exe", "");
+/* A sentence of the record, if it is there. */
+static void print_text(const json_t *t, const char *title, const char *name) {
+        _cleanup_(freep) char *text = clean(t, name, "");
 
+        if (text && text[0] != '\0')
+                printf("%9s %s\n", title, text);
+}
+
+static void print_amounts(const json_t *t) {
+        uint64_t n_before = json_u64_at(t, "before.samples"), first, started;
+        char waited[VIEW_TEXT_MAX], queued[VIEW_TEXT_MAX], span[VIEW_TEXT_MAX];
+
+        printf("%9s %" PRIu64 "\n", "Samples:", json_u64_at(t, "n_samples"));
+
+        if (task_has_kind(t, PROFILE_KIND_OFF_CPU))
+                printf("%9s %s in %" PRIu64 " waits, and %s for a CPU\n",
+                       "Waited:",
+                       view_span(json_u64_at(t, "offcpu.nsec") / NSEC_PER_USEC, waited),
+                       json_u64_at(t, "offcpu.switches"),
+                       view_span(json_u64_at(t, "offcpu.run_queue_nsec") / NSEC_PER_USEC, queued));
+
+        if (n_before == 0)
+                return;
+
+        first = json_u64_at(t, "before.first_sample_monotonic_usec");
+        started = json_u64_at(t, "started_monotonic_usec");
+        printf("%9s %" PRIu64 " samples of the %s before\n",
+               "Before:",
+               n_before,
+               view_span(started > first ? started - first : 0, span));
+}
+
+/* How walks up the stack ended that did not end at its outermost function. */
+static void print_ends(const json_t *t) {
+        static const struct {
+                const char *path, *text;
+        } ends[] = {
+                { "ends.no_mapping", "left all known mappings" },
+                { "ends.no_row", "met code that unwind tables leave out" },
+                { "ends.unsupported", "met a rule that is not supported" },
+                { "ends.register", "needed a register that was lost" },
+                { "ends.unreadable", "met stack memory that was not there" },
+                { "ends.backwards", "met a caller below its callee" },
+                { "ends.truncated", "were too deep" },
+                { "ends.helper", "were taken by frame pointers alone" },
+                { "ends.none", "had no user part" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++) {
+                uint64_t n = json_u64_at(t, ends[i].path);
+
+                if (n > 0)
+                        printf("%9s %" PRIu64 " %s\n", "", n, ends[i].text);
+        }
+}
+
+static void print_quality(const json_t *t) {
+        uint64_t n_stacks = json_u64_at(t, "quality.stacks_user"),
+                 n_frames = json_u64_at(t, "quality.frames");
+        uint64_t n_complete = json_u64_at(t, "ends.root") + json_u64_at(t, "ends.frame_pointer");
+        _cleanup_(freep) char *path = clean(t, "kernel_path", "");
+        bool known = path && path[0] != '\0';
+
+        if (n_stacks == 0)
+                return;
+
+        printf("%9s %.1f %% complete", "Stacks:", 100 * (double) n_complete / (double) n_stacks);
+        if (n_frames > 0)
+                printf(", %.1f %% of frames named",
+                       100 * (double) json_u64_at(t, "quality.frames_named") / (double) n_frames);
+        printf("%s%s%s\n", known ? " (" : "", known ? path : "", known ? ")" : "");
+        print_ends(t);
+}
+
+static void print_cost(const json_t *t) {
+        uint64_t bpf_nsec = json_u64_at(t, "cost.bpf_nsec");
+        char daemon[VIEW_TEXT_MAX], bpf[VIEW_TEXT_MAX];
+
+        if (json_u64_at(t, "cost.wall_nsec") == 0)
+                return;
+
+        printf("%9s daemon used %.2f %% of the host (%s",
+               "Cost:",
+               (double) json_u64_at(t, "cost.host_share_ppm") / 10000,
+               view_span(json_u64_at(t, "cost.daemon_cpu_nsec") / NSEC_PER_USEC, daemon));
+        if (bpf_nsec > 0)
+                printf(", and %s in the kernel", view_span(bpf_nsec / NSEC_PER_USEC, bpf));
+        puts(")");
+}
+
+void task_print(const Ctl *c, const json_t *t) {
         print_head(c, t);
         print_state(c, t);
-        if (exe && exe[0] != '\0')
-                printf("%9s %s\n", "Program:", exe);
+        print_text(t, "Program:", "exe");
         print_causes(t);
         print_times(t);
-        printf("%9s %" PRIu64 "\n", "Samples:", json_u64_at(t, "n_samples"));
-        if (hottest && hottest[0] != '\0')
-                printf("%9s %s\n", "Hottest:", hottest);
+        print_amounts(t);
+        print_text(t, "Hottest:", "hottest");
+        print_quality(t);
+        print_cost(t);
+        print_text(t, "Without:", "left_out");
+        print_text(t, "Thinned:", "thinned");
         print_losses(c, json_at(t, "losses"));
 }

@@ -34,11 +34,11 @@ static usec_t time_left(const json_t *task) {
 static void print_progress(const json_t *task, bool stopping) {
         const char *unit = json_text_at(task, "unit", "?");
         _cleanup_(freep) char *clean = utf8_sanitize(unit, strlen(unit));
-        char left[TIMESPAN_TEXT_MAX];
+        char left[TIMESPAN_TEXT_MAX], kinds[PROFILE_KINDS_TEXT_MAX];
 
         fprintf(stderr,
                 "\r%s %s  %s%s  %" PRIu64 " samples\033[K",
-                json_text_at(task, "kind", "?"),
+                task_kinds_text(task, kinds),
                 clean ?: "?",
                 stopping ? "stopping"
                          : timespan_format((time_left(task) + USEC_PER_SEC - 1) / USEC_PER_SEC *

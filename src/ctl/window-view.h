@@ -18,6 +18,9 @@ typedef struct WindowRow {
         size_t order; /* in the reply */
 } WindowRow;
 
+/* Reads the reply of GetWindows; *@ret_rows is freed by free(). */
+int window_rows_read(sd_bus_message *reply, WindowRow **ret_rows, size_t *ret_n);
+
 /* NULL: out of memory. */
 json_t *window_rows_to_json(const WindowRow *rows, size_t n);
 

@@ -21,6 +21,7 @@ typedef struct ProbeBpf {
         ProbeUnwind *unwind;
         ProbePython *python;
         ProbeOncpu *oncpu;   /* only while armed */
+        ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
         unsigned oncpu_uses; /* armed for: bits by ProbeUse */
         unsigned oncpu_every;
         ProbeCounters oncpu_before; /* of samplers that were disarmed */
@@ -65,6 +66,7 @@ static void bpf_free(void *self) {
                 return;
 
         probe_events_free(b->events);
+        probe_fork_free(b->fork);
         probe_oncpu_free(b->oncpu);
         probe_python_free(b->python);
         probe_unwind_free(b->unwind);
@@ -112,6 +114,7 @@ static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
                         return r;
 
                 probe_oncpu_thin_tasks(b->oncpu, b->oncpu_every);
+                (void) probe_fork_new(&b->ns, b->unwind, &b->fork);
         }
 
         b->oncpu_uses |= 1U << use;
@@ -127,6 +130,7 @@ static void disarm_oncpu(ProbeBpf *b, ProbeUse use) {
 
         probe_oncpu_counters(b->oncpu, &c);
         add_counters(&b->oncpu_before, &c);
+        b->fork = probe_fork_free(b->fork);
         b->oncpu = probe_oncpu_free(b->oncpu);
 }
 
@@ -147,11 +151,13 @@ static void bpf_disarm(void *self, ProbeUse use) {
 }
 
 static void set_rate(ProbeBpf *b) {
+        bool tasks = probe_unwind_n_watched(b->unwind, PROBE_USE_ON_CPU) > 0;
+        bool recorder = probe_unwind_n_watched(b->unwind, PROBE_USE_RECORDER) > 0;
+
         if (b->oncpu)
-                probe_oncpu_set_rate(
-                                b->oncpu,
-                                probe_unwind_n_watched(b->unwind, PROBE_USE_ON_CPU) > 0,
-                                probe_unwind_n_watched(b->unwind, PROBE_USE_RECORDER) > 0);
+                probe_oncpu_set_rate(b->oncpu, tasks, recorder);
+        if (b->fork)
+                (void) probe_fork_attach(b->fork, tasks || recorder);
 }
 
 static int bpf_watch(void *self, pid_t pid, ProbeUse use) {

@@ -54,5 +54,12 @@ DEFINE_CLEANUP(ProbeEvents *, probe_events_free)
 int probe_events_pass(ProbeEvents *e, ProbeEventFn fn, void *userdata); /* as ProbeOps.events_read */
 uint64_t probe_events_n_lost(const ProbeEvents *e);
 
+/* probe-fork.c: children of targets for on-CPU and recorder are targets from fork to exit, until watched. */
+typedef struct ProbeFork ProbeFork;
+int probe_fork_new(const PidNamespace *ns, ProbeUnwind *unwind, ProbeFork **ret_fork);
+ProbeFork *probe_fork_free(ProbeFork *f);
+DEFINE_CLEANUP(ProbeFork *, probe_fork_free)
+int probe_fork_attach(ProbeFork *f, bool on); /* off: forgets those children */
+
 /* probe-features.c: what a refused @step (a verb phrase) with -errno @error means here, for a person. */
 const char *probe_failure_text(const char *step, int error, char *buf, size_t size);

@@ -137,6 +137,16 @@ int probe_unwind_share(
         return bpf_map__reuse_fd(targets, u->targets_fd);
 }
 
+int probe_unwind_share_targets(ProbeUnwind *u, struct bpf_map *targets) {
+        int r;
+
+        r = create_maps(u);
+        if (r < 0)
+                return r;
+
+        return bpf_map__reuse_fd(targets, u->targets_fd);
+}
+
 void probe_unwind_release(ProbeUnwind *u) {
         if (u->targets || u->rows.extents.n_taken > 0)
                 return;

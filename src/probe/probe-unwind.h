@@ -18,6 +18,9 @@ DEFINE_CLEANUP(ProbeUnwind *, probe_unwind_free)
 int probe_unwind_share(
                 ProbeUnwind *u, struct bpf_map *rows, struct bpf_map *mappings, struct bpf_map *targets);
 
+/* The same for an object that needs to know the targets only. */
+int probe_unwind_share_targets(ProbeUnwind *u, struct bpf_map *targets);
+
 /* Gives the kernel memory back if there are no tables, no mappings and no targets. Call it when no object
  * that shares the maps is loaded. */
 void probe_unwind_release(ProbeUnwind *u);

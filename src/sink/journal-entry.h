@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
-#define JOURNAL_FIELDS_MAX 32U
+#define JOURNAL_FIELDS_MAX 48U
 
 /* A structured entry built field by field; the first failure sticks and is returned by journal_entry_send().
  */

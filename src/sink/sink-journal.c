@@ -104,13 +104,15 @@ static void add_object(JournalEntry *e, const Task *t) {
 }
 
 static void add_task(JournalEntry *e, const Task *t, const char *message_id, int priority) {
+        char kinds[PROFILE_KINDS_TEXT_MAX];
+
         journal_entry_addf(e, "MESSAGE_ID=%s", message_id);
         journal_entry_addf(e, "PRIORITY=%i", priority);
         journal_entry_addf(e, "CPROF_TASK_ID=%s", t->id);
         journal_entry_addf(e, "CPROF_UNIT=%s", t->unit ?: "");
         if (t->key.pid > 0)
                 journal_entry_addf(e, "CPROF_PROCESS=%s", t->process ?: "");
-        journal_entry_addf(e, "CPROF_PROFILE=%s", profile_kind_to_string(t->kind));
+        journal_entry_addf(e, "CPROF_PROFILE=%s", profile_kinds_to_string(t->kinds, kinds));
         journal_entry_addf(e, "CPROF_STATE=%s", task_state_to_string(t->state));
         add_causes(e, t);
         add_object(e, t);
@@ -118,7 +120,7 @@ static void add_task(JournalEntry *e, const Task *t, const char *message_id, int
 
 void journal_entry_for_start(JournalEntry *e, const Task *t) {
         _cleanup_(strbuf_done) StrBuf b = {};
-        char duration[TIMESPAN_TEXT_MAX];
+        char duration[TIMESPAN_TEXT_MAX], kinds[PROFILE_KINDS_TEXT_MAX];
 
         assert(e);
         assert(t);
@@ -129,7 +131,7 @@ void journal_entry_for_start(JournalEntry *e, const Task *t) {
         strbuf_addf(&b,
                     "%s recording %s for %s%s (task %s).",
                     t->n_causes > 0 ? ";" : ":",
-                    profile_kind_to_string(t->kind),
+                    profile_kinds_to_string(t->kinds, kinds),
                     timespan_format(t->duration_usec, duration),
                     t->n_causes > 0 ? "" : " on request",
                     t->id);
@@ -151,7 +153,9 @@ static const char *format_run_time(const Task *t, char buf[static TIMESPAN_TEXT_
 }
 
 static void add_failure_text(StrBuf *b, const Task *t) {
-        strbuf_addf(b, "Recording %s of ", profile_kind_to_string(t->kind));
+        char kinds[PROFILE_KINDS_TEXT_MAX];
+
+        strbuf_addf(b, "Recording %s of ", profile_kinds_to_string(t->kinds, kinds));
         add_target(b, t);
         strbuf_addf(b, " failed: %s.", t->reason ?: "unknown reason");
         if (t->n_samples > 0)
@@ -159,27 +163,66 @@ static void add_failure_text(StrBuf *b, const Task *t) {
         strbuf_addf(b, " See \"cprofctl task info %s\".", t->id);
 }
 
+static void add_count(StrBuf *b, uint64_t n, const char *what) {
+        if (n > 0)
+                strbuf_addf(b, "%" PRIu64 " %s%s", n, what, n == 1 ? "" : "s");
+        else
+                strbuf_addf(b, "no %ss", what);
+}
+
+/* "2970 samples and 12 waits" */
+static void add_amounts(StrBuf *b, const Task *t) {
+        bool on_cpu = t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU);
+        bool off_cpu = t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU);
+
+        if (on_cpu)
+                add_count(b, t->n_samples, "sample");
+        if (on_cpu && off_cpu)
+                strbuf_add(b, " and ");
+        if (off_cpu)
+                add_count(b, t->offcpu.n_switches, "wait");
+}
+
 static void add_result_text(StrBuf *b, const Task *t) {
         char run_time[TIMESPAN_TEXT_MAX];
 
-        if (t->n_samples > 0)
-                strbuf_addf(b,
-                            "Recorded %" PRIu64 " sample%s of ",
-                            t->n_samples,
-                            t->n_samples == 1 ? "" : "s");
-        else
-                strbuf_add(b, "Recorded no samples of ");
+        strbuf_add(b, "Recorded ");
+        add_amounts(b, t);
+        strbuf_add(b, " of ");
         add_target(b, t);
         strbuf_addf(b, " in %s", format_run_time(t, run_time));
 
         if (t->state == TASK_STATE_STOPPED || (t->reason && strcmp(t->reason, "duration reached") != 0))
                 strbuf_addf(b, " (%s)", t->reason ?: "stopped");
-        if (t->n_samples == 0)
+        if (t->n_samples == 0 && (t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU)))
                 strbuf_add(b, ": it did not run on a CPU");
         else if (t->hottest && *t->hottest)
                 strbuf_addf(b, "; hottest: %s", t->hottest);
 
         strbuf_addf(b, ". See \"cprofctl task info %s\".", t->id);
+}
+
+static void add_percent(JournalEntry *e, const char *name, double percent) {
+        if (percent >= 0) /* known */
+                journal_entry_addf(e, "%s=%.2f", name, percent);
+}
+
+/* How good the record is and what it cost. */
+static void add_quality(JournalEntry *e, const Task *t) {
+        add_percent(e, "CPROF_COMPLETE_PERCENT", task_quality_complete_percent(t));
+        add_percent(e, "CPROF_NAMED_PERCENT", task_quality_named_percent(t));
+        add_percent(e, "CPROF_COST_PERCENT", task_cost_percent(t));
+
+        if (t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU)) {
+                journal_entry_addf(e, "CPROF_WAITS=%" PRIu64, t->offcpu.n_switches);
+                journal_entry_addf(e, "CPROF_WAIT_USEC=%" PRIu64, t->offcpu.offcpu_nsec / NSEC_PER_USEC);
+        }
+        if (t->n_before_samples > 0)
+                journal_entry_addf(e, "CPROF_SAMPLES_BEFORE=%" PRIu64, t->n_before_samples);
+        if (t->left_out)
+                journal_entry_addf(e, "CPROF_LEFT_OUT=%s", t->left_out);
+        if (t->thinned)
+                journal_entry_addf(e, "CPROF_THINNED=%s", t->thinned);
 }
 
 void journal_entry_for_end(JournalEntry *e, const Task *t) {
@@ -202,6 +245,7 @@ void journal_entry_for_end(JournalEntry *e, const Task *t) {
                  failed ? LOG_WARNING : LOG_NOTICE);
         journal_entry_addf(e, "CPROF_REASON=%s", t->reason ?: "");
         journal_entry_addf(e, "CPROF_SAMPLES=%" PRIu64, t->n_samples);
+        add_quality(e, t);
 }
 
 static int journal_task_started(void *self, const Task *t) {
@@ -211,7 +255,7 @@ static int journal_task_started(void *self, const Task *t) {
         return journal_entry_send(&e);
 }
 
-static int journal_task_ended(void *self, const Task *t, const Profile *profile, const Symbols *symbols) {
+static int journal_task_ended(void *self, const Task *t, const TaskEvidence *evidence) {
         _cleanup_(journal_entry_done) JournalEntry e = {};
 
         journal_entry_for_end(&e, t);

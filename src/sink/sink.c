@@ -46,9 +46,10 @@ void sinks_task_started(Sinks *s, const Task *t) {
                         sinks_note(s, i, t, "the start", s->items[i].ops->task_started(s->items[i].self, t));
 }
 
-void sinks_task_checkpoint(Sinks *s, const Task *t, const Profile *profile, const Symbols *symbols) {
+void sinks_task_checkpoint(Sinks *s, const Task *t, const TaskEvidence *evidence) {
         assert(s);
         assert(t);
+        assert(evidence);
 
         for (size_t i = 0; i < s->n; i++) {
                 const SinkOps *ops = s->items[i].ops;
@@ -58,22 +59,19 @@ void sinks_task_checkpoint(Sinks *s, const Task *t, const Profile *profile, cons
                                    i,
                                    t,
                                    "the data so far",
-                                   ops->task_checkpoint(s->items[i].self, t, profile, symbols));
+                                   ops->task_checkpoint(s->items[i].self, t, evidence));
         }
 }
 
-void sinks_task_ended(Sinks *s, const Task *t, const Profile *profile, const Symbols *symbols) {
+void sinks_task_ended(Sinks *s, const Task *t, const TaskEvidence *evidence) {
         assert(s);
         assert(t);
+        assert(evidence);
 
         for (size_t i = 0; i < s->n; i++) {
                 const SinkOps *ops = s->items[i].ops;
 
                 if (ops->task_ended)
-                        sinks_note(s,
-                                   i,
-                                   t,
-                                   "the result",
-                                   ops->task_ended(s->items[i].self, t, profile, symbols));
+                        sinks_note(s, i, t, "the result", ops->task_ended(s->items[i].self, t, evidence));
         }
 }

@@ -18,6 +18,8 @@
 typedef struct Folding {
         const PprofNames *names;
         int fd; /* borrowed */
+        unsigned value_index;
+        int64_t divisor; /* of values, rounded */
         StrBuf buffer;
         uint64_t n_written;
 } Folding;
@@ -81,13 +83,17 @@ static int fold_location(Folding *f, uint64_t location, unsigned *n_frames) {
 }
 
 static int fold_sample(Folding *f, const Cprof__Pprof__Sample *s) {
-        unsigned value_index = pprof_names_value_index(f->names), n_frames = 0;
         const char *thread = thread_name(f->names, s);
+        unsigned n_frames = 0;
+        int64_t value;
         int r;
 
-        if (!thread || value_index >= s->n_value || s->value[value_index] < 0)
+        if (!thread || f->value_index >= s->n_value || s->value[f->value_index] < 0)
                 return -EBADMSG;
-        if (s->value[value_index] == 0)
+
+        value = s->value[f->value_index];
+        value = value / f->divisor + (value % f->divisor >= f->divisor / 2 && f->divisor > 1);
+        if (value == 0)
                 return 0;
 
         strbuf_add(&f->buffer, thread);
@@ -96,7 +102,7 @@ static int fold_sample(Folding *f, const Cprof__Pprof__Sample *s) {
                 if (r < 0)
                         return r;
         }
-        strbuf_addf(&f->buffer, " %" PRIi64 "\n", s->value[value_index]);
+        strbuf_addf(&f->buffer, " %" PRIi64 "\n", value);
 
         return f->buffer.length >= BUFFER_BYTES ? flush(f) : f->buffer.error;
 }
@@ -119,7 +125,44 @@ static int fold_field(Folding *f, const PprofField *field) {
         return r;
 }
 
-int pprof_convert_folded(int in_fd, int out_fd) {
+static const char *const value_names[_PPROF_VALUE_MAX] = {
+        [PPROF_VALUE_DEFAULT] = "default",
+        [PPROF_VALUE_OFFCPU] = "offcpu",
+};
+
+const char *pprof_value_to_string(PprofValue v) {
+        return v >= 0 && v < _PPROF_VALUE_MAX ? value_names[v] : NULL;
+}
+
+int pprof_value_from_string(const char *name) {
+        assert(name);
+
+        for (int i = 0; i < _PPROF_VALUE_MAX; i++)
+                if (strcmp(value_names[i], name) == 0)
+                        return i;
+
+        return _PPROF_VALUE_INVALID;
+}
+
+static int choose_value(Folding *f, PprofValue value) {
+        int samples = pprof_names_value_index(f->names, "samples");
+        int offcpu = pprof_names_value_index(f->names, "offcpu");
+
+        if (value == PPROF_VALUE_OFFCPU && offcpu < 0)
+                return -ENODATA;
+
+        if (offcpu >= 0 && (value == PPROF_VALUE_OFFCPU || samples < 0)) {
+                f->value_index = (unsigned) offcpu;
+                f->divisor = NSEC_PER_USEC;
+                return 0;
+        }
+
+        f->value_index = samples >= 0 ? (unsigned) samples : 0; /* of a file that does not say: the first */
+        f->divisor = 1;
+        return 0;
+}
+
+int pprof_convert_folded(int in_fd, int out_fd, PprofValue value) {
         _cleanup_(pprof_names_freep) PprofNames *names = NULL;
         Folding f = { .fd = out_fd };
         PprofReader reader;
@@ -130,6 +173,10 @@ int pprof_convert_folded(int in_fd, int out_fd) {
         if (r < 0)
                 return r;
         f.names = names;
+
+        r = choose_value(&f, value);
+        if (r < 0)
+                return r;
 
         r = pprof_reader_init(&reader, in_fd);
         while (r >= 0) {

@@ -41,7 +41,6 @@ struct PprofNames {
         Table functions;   /* Entry, by id */
         Table mappings;    /* Entry, by id */
         Table value_types; /* Entry */
-        unsigned value_index;
 };
 
 /* Makes item @index exist. */
@@ -270,19 +269,8 @@ static int check_tables(PprofNames *n) {
                 r = check_entries(n, &n->value_types);
         if (r >= 0)
                 r = check_locations(n);
-        if (r < 0)
-                return r;
 
-        for (size_t i = 1; i < n->value_types.n; i++) {
-                const Entry *e = table_item(&n->value_types, i);
-
-                if (strcmp(pprof_names_text(n, e->text), "samples") == 0) {
-                        n->value_index = (unsigned) i - 1;
-                        break;
-                }
-        }
-
-        return 0;
+        return r;
 }
 
 int pprof_names_read(int fd, PprofNames **ret) {
@@ -319,8 +307,15 @@ int pprof_names_read(int fd, PprofNames **ret) {
         return 0;
 }
 
-unsigned pprof_names_value_index(const PprofNames *n) {
-        return n->value_index;
+int pprof_names_value_index(const PprofNames *n, const char *type) {
+        for (size_t i = 1; i < n->value_types.n; i++) {
+                const Entry *e = table_item(&n->value_types, i);
+
+                if (strcmp(pprof_names_text(n, e->text), type) == 0)
+                        return (int) i - 1;
+        }
+
+        return -ENOENT;
 }
 
 int pprof_names_n_frames(const PprofNames *n, uint64_t location) {

@@ -20,8 +20,8 @@ DEFINE_CLEANUP(PprofNames *, pprof_names_free)
  */
 const char *pprof_names_text(const PprofNames *n, int64_t index);
 
-/* Which value of a sample is the number of samples; 0 if the file does not say. */
-unsigned pprof_names_value_index(const PprofNames *n);
+/* Which value of a sample has that type, "samples"; -ENOENT. */
+int pprof_names_value_index(const PprofNames *n, const char *type);
 
 /* Frames of a location, innermost first, 1 at least; -EBADMSG for no such location. */
 int pprof_names_n_frames(const PprofNames *n, uint64_t location);

@@ -11,23 +11,64 @@
 #define COMMENT_CAUSES_MAX 64U
 #define COMMENTS_MAX (COMMENT_CAUSES_MAX + 3)
 
+/* One of the values that each sample has. */
+typedef struct ValueType {
+        ProfileKind kind;
+        const char *type, *unit;
+} ValueType;
+
+static const ValueType value_types[] = {
+        { PROFILE_KIND_ON_CPU, "samples", "count" },
+        { PROFILE_KIND_ON_CPU, "cpu", "nanoseconds" },
+        { PROFILE_KIND_OFF_CPU, "switches", "count" },
+        { PROFILE_KIND_OFF_CPU, "offcpu", "nanoseconds" },
+};
+
 typedef struct Encoder {
         const Profile *profile;
+        ProfileKinds kinds;
+        TaskInstant begin, end;
         PprofTables tables;
         PprofWriter writer;
 
         uint32_t *threads; /* string of each thread name */
-        uint32_t thread_key;
+        uint32_t thread_key, state_key;
+        uint32_t states[_PROFILE_STATE_MAX]; /* string of each */
 
         char *comments[COMMENTS_MAX]; /* owned: the table of strings refers to them */
         int64_t comment_strings[COMMENTS_MAX];
         size_t n_comments;
 } Encoder;
 
+static int64_t clamp(uint64_t n) {
+        return (int64_t) MIN_OF(n, (uint64_t) INT64_MAX);
+}
+
+/* The values of @s that the file has; returns their number. */
+static size_t
+sample_values(const Encoder *e, const ProfileStack *s, int64_t ret[static ELEMENTSOF(value_types)]) {
+        uint64_t cpu_nsec;
+        size_t n = 0;
+
+        if (e->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU)) {
+                if (__builtin_mul_overflow(s->n_samples, profile_period_nsec(e->profile), &cpu_nsec))
+                        cpu_nsec = UINT64_MAX;
+                ret[n++] = clamp(s->n_samples);
+                ret[n++] = clamp(cpu_nsec);
+        }
+        if (e->kinds & PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU)) {
+                ret[n++] = clamp(s->n_switches);
+                ret[n++] = clamp(s->offcpu_nsec);
+        }
+
+        return n;
+}
+
 static int write_sample(Encoder *e, const ProfileStack *s) {
         uint64_t ids[PROFILE_FRAMES_MAX];
-        int64_t values[2];
-        Cprof__Pprof__Label label = CPROF__PPROF__LABEL__INIT, *labels[] = { &label };
+        int64_t values[ELEMENTSOF(value_types)];
+        Cprof__Pprof__Label thread = CPROF__PPROF__LABEL__INIT, state = CPROF__PPROF__LABEL__INIT;
+        Cprof__Pprof__Label *labels[] = { &thread, &state };
         Cprof__Pprof__Sample sample = CPROF__PPROF__SAMPLE__INIT;
         int r;
 
@@ -39,21 +80,34 @@ static int write_sample(Encoder *e, const ProfileStack *s) {
                         return r;
         }
 
-        values[0] = (int64_t) MIN_OF(s->n_samples, (uint64_t) INT64_MAX);
-        if (__builtin_mul_overflow(s->n_samples, profile_period_nsec(e->profile), &values[1]))
-                values[1] = INT64_MAX;
-
-        label.key = e->thread_key;
-        label.str = e->threads[s->thread];
+        thread.key = e->thread_key;
+        thread.str = e->threads[s->thread];
+        state.key = e->state_key;
+        state.str = e->states[s->state];
 
         sample.location_id = ids;
         sample.n_location_id = s->n_frames;
         sample.value = values;
-        sample.n_value = ELEMENTSOF(values);
+        sample.n_value = sample_values(e, s, values);
         sample.label = labels;
-        sample.n_label = ELEMENTSOF(labels);
+        sample.n_label = s->state == PROFILE_STATE_RUNNING ? 1 : 2;
 
         return pprof_writer_message(&e->writer, PPROF_FIELD_SAMPLE, &sample.base);
+}
+
+static int add_states(Encoder *e) {
+        int r;
+
+        if (!(e->kinds & PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU)))
+                return 0;
+
+        for (ProfileState i = PROFILE_STATE_RUNNING + 1; i < _PROFILE_STATE_MAX; i++) {
+                r = pprof_tables_add_string(&e->tables, profile_state_to_string(i), e->states + i);
+                if (r < 0)
+                        return r;
+        }
+
+        return pprof_tables_add_string(&e->tables, "state", &e->state_key);
 }
 
 static int add_threads(Encoder *e) {
@@ -78,6 +132,10 @@ static int write_samples(Encoder *e) {
         int r;
 
         r = add_threads(e);
+        if (r < 0)
+                return r;
+
+        r = add_states(e);
         if (r < 0)
                 return r;
 
@@ -108,14 +166,30 @@ static int write_sample_type(Encoder *e, const char *type, const char *unit) {
         return pprof_writer_message(&e->writer, PPROF_FIELD_SAMPLE_TYPE, &v.base);
 }
 
-/* Times and the like of the whole profile. */
-static int write_scalars(Encoder *e, const Task *t) {
-        Cprof__Pprof__Profile whole = CPROF__PPROF__PROFILE__INIT;
-        Cprof__Pprof__ValueType period_type = CPROF__PPROF__VALUE_TYPE__INIT;
-        uint32_t cpu, nanoseconds;
+static int write_sample_types(Encoder *e) {
         int r;
 
-        r = pprof_tables_add_string(&e->tables, "cpu", &cpu);
+        for (size_t i = 0; i < ELEMENTSOF(value_types); i++) {
+                if (!(e->kinds & PROFILE_KIND_BIT(value_types[i].kind)))
+                        continue;
+
+                r = write_sample_type(e, value_types[i].type, value_types[i].unit);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+/* Times and the like of the whole profile. */
+static int write_scalars(Encoder *e) {
+        bool on_cpu = e->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU);
+        Cprof__Pprof__Profile whole = CPROF__PPROF__PROFILE__INIT;
+        Cprof__Pprof__ValueType period_type = CPROF__PPROF__VALUE_TYPE__INIT;
+        uint32_t type, nanoseconds;
+        int r;
+
+        r = pprof_tables_add_string(&e->tables, on_cpu ? "cpu" : "offcpu", &type);
         if (r < 0)
                 return r;
 
@@ -123,15 +197,17 @@ static int write_scalars(Encoder *e, const Task *t) {
         if (r < 0)
                 return r;
 
-        period_type.type = cpu;
+        period_type.type = type;
         period_type.unit = nanoseconds;
-        whole.period_type = &period_type;
-        whole.period = (int64_t) profile_period_nsec(e->profile);
-        whole.default_sample_type = cpu;
-        whole.time_nanos = (int64_t) (t->started.realtime_usec * NSEC_PER_USEC);
-        if (t->ended.monotonic_usec > t->started.monotonic_usec)
+        if (on_cpu) { /* waits are not sampled: each counts */
+                whole.period_type = &period_type;
+                whole.period = (int64_t) profile_period_nsec(e->profile);
+        }
+        whole.default_sample_type = type;
+        whole.time_nanos = (int64_t) (e->begin.realtime_usec * NSEC_PER_USEC);
+        if (e->end.monotonic_usec > e->begin.monotonic_usec)
                 whole.duration_nanos =
-                                (int64_t) ((t->ended.monotonic_usec - t->started.monotonic_usec) *
+                                (int64_t) ((e->end.monotonic_usec - e->begin.monotonic_usec) *
                                            NSEC_PER_USEC);
         whole.comment = e->comment_strings;
         whole.n_comment = e->n_comments;
@@ -191,15 +267,13 @@ static int add_comments(Encoder *e, const Task *t) {
 static int encode(Encoder *e, const Task *t, void **ret_data, size_t *ret_length) {
         int r;
 
-        r = write_sample_type(e, "samples", "count");
-        if (r >= 0)
-                r = write_sample_type(e, "cpu", "nanoseconds");
+        r = write_sample_types(e);
         if (r >= 0)
                 r = write_samples(e);
         if (r >= 0)
                 r = add_comments(e, t);
         if (r >= 0)
-                r = write_scalars(e, t); /* adds strings, as all before */
+                r = write_scalars(e); /* adds strings, as all before */
         if (r >= 0)
                 r = pprof_tables_write(&e->tables, t->exe, &e->writer);
         if (r < 0)
@@ -218,11 +292,18 @@ static void encoder_done(Encoder *e) {
 
 int pprof_encode(
                 const Task *t,
+                TaskPart part,
                 const Profile *profile,
                 const Symbols *symbols,
                 void **ret_data,
                 size_t *ret_length) {
-        _cleanup_(encoder_done) Encoder e = { .profile = profile };
+        bool before = part == TASK_PART_BEFORE;
+        _cleanup_(encoder_done) Encoder e = {
+                .profile = profile,
+                .kinds = before ? PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU) : t->kinds,
+                .begin = before ? t->before_first_sample : t->started,
+                .end = before ? t->started : t->ended,
+        };
         int r;
 
         assert(t);

@@ -153,7 +153,7 @@ static int make_damaged_task(const char *id, const char *message, int error, Tas
         char *text;
         int r;
 
-        r = task_new(PROFILE_KIND_ON_CPU, 0, 0, &t);
+        r = task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), 0, 0, &t);
         if (r < 0)
                 return r;
 

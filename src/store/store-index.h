@@ -7,6 +7,7 @@
  */
 #define STORE_JSON_NAME "task.json"
 #define STORE_PROFILE_NAME "profile.pb.gz"
+#define STORE_BEFORE_NAME "before.pb.gz"
 
 typedef struct StoreEntry {
         Task *task;     /* as task.json has it, without a profile */

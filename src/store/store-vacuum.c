@@ -70,7 +70,7 @@ int store_delete(Store *s, const char *id) {
 
 /* When the files of a task were last written; 0 if there are none. */
 static usec_t last_write_usec(const Store *s, const char *id) {
-        static const char *const names[] = { STORE_JSON_NAME, STORE_PROFILE_NAME };
+        static const char *const names[] = { STORE_JSON_NAME, STORE_PROFILE_NAME, STORE_BEFORE_NAME };
         _cleanup_(closep) int fd = -EBADF;
         usec_t last = 0;
 

@@ -11,6 +11,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static const char *const part_names[_TASK_PART_MAX] = {
+        [TASK_PART_RECORDED] = STORE_PROFILE_NAME,
+        [TASK_PART_BEFORE] = STORE_BEFORE_NAME,
+};
+
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
 
@@ -141,7 +146,8 @@ int store_write_task(Store *s, const Task *t) {
         return r;
 }
 
-int store_write_profile(Store *s, const Task *t, const Profile *profile, const Symbols *symbols) {
+int store_write_profile(
+                Store *s, const Task *t, TaskPart part, const Profile *profile, const Symbols *symbols) {
         _cleanup_(closep) int fd = -EBADF;
         _cleanup_(freep) void *data = NULL;
         size_t length;
@@ -149,6 +155,7 @@ int store_write_profile(Store *s, const Task *t, const Profile *profile, const S
 
         assert(s);
         assert(t);
+        assert(part >= 0 && part < _TASK_PART_MAX);
 
         if (!store_index_find(s, t->id, NULL)) {
                 r = store_write_task(s, t);
@@ -156,7 +163,7 @@ int store_write_profile(Store *s, const Task *t, const Profile *profile, const S
                         return r;
         }
 
-        r = pprof_encode(t, profile, symbols, &data, &length);
+        r = pprof_encode(t, part, profile, symbols, &data, &length);
         if (r < 0)
                 return r;
 
@@ -164,7 +171,7 @@ int store_write_profile(Store *s, const Task *t, const Profile *profile, const S
         if (fd < 0)
                 return fd;
 
-        r = write_file_atomic_at(fd, STORE_PROFILE_NAME, data, length, FILE_MODE, FILE_SYNC_NO);
+        r = write_file_atomic_at(fd, part_names[part], data, length, FILE_MODE, FILE_SYNC_NO);
         store_index_set_bytes(s, store_index_find(s, t->id, NULL), store_directory_bytes(fd));
         return r;
 }
@@ -280,18 +287,19 @@ int store_read_json(Store *s, const char *id, char **ret_json) {
         return read_full_file_at(fd, STORE_JSON_NAME, TASK_RECORD_SIZE_MAX, ret_json, NULL);
 }
 
-int store_open_profile(Store *s, const char *id) {
+int store_open_profile(Store *s, const char *id, TaskPart part) {
         _cleanup_(closep) int fd = -EBADF, profile_fd = -EBADF;
         struct stat st;
 
         assert(s);
         assert(id);
+        assert(part >= 0 && part < _TASK_PART_MAX);
 
         fd = open_known_task(s, id);
         if (fd < 0)
                 return fd;
 
-        profile_fd = openat(fd, STORE_PROFILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        profile_fd = openat(fd, part_names[part], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (profile_fd < 0)
                 return -errno;
 

@@ -4,7 +4,8 @@
 #include "symbol/symbolizer.h"
 #include "task/task.h"
 
-/* Evidence on disk: DIR/tasks/ID/{task.json,profile.pb.gz}; every write atomic, the whole bounded. */
+/* Evidence on disk: DIR/tasks/ID/{task.json,profile.pb.gz,before.pb.gz}; every write atomic, the whole
+ * bounded. */
 typedef struct Store Store;
 
 typedef struct StoreConfig {
@@ -30,9 +31,10 @@ void store_set_config(Store *s, const StoreConfig *config); /* in force at the n
 /* Writes task.json (and makes the task's directory). On failure an older one is as it was on disk, but all
  * that is read from the store until it is closed is the new one. -EINVAL for a bad id. */
 int store_write_task(Store *s, const Task *t);
-/* Writes profile.pb.gz, after task.json if there is none. -ENOSPC and the like leave an older profile as it
- * was. */
-int store_write_profile(Store *s, const Task *t, const Profile *profile, const Symbols *symbols);
+/* Writes profile.pb.gz or before.pb.gz, after task.json if there is none. -ENOSPC and the like leave an
+ * older profile as it was. */
+int store_write_profile(
+                Store *s, const Task *t, TaskPart part, const Profile *profile, const Symbols *symbols);
 
 /* What is kept of one task: task.json read back. Bounded, tolerant of damage (such tasks are listed as
  * failed, reason "task.json is damaged: …"). */
@@ -44,8 +46,8 @@ int store_resolve_id(Store *s, const char *text, char ret_id[static TASK_ID_MAX]
 
 /* Text of task.json; -ENOENT. */
 int store_read_json(Store *s, const char *id, char **ret_json);
-/* The compressed pprof file, read-only; -ENOENT (also for a task without a profile). */
-int store_open_profile(Store *s, const char *id);
+/* The compressed pprof file, read-only; -ENOENT (also for a task without that profile). */
+int store_open_profile(Store *s, const char *id, TaskPart part);
 
 int store_delete(Store *s, const char *id);
 

@@ -270,6 +270,49 @@ static int get_name(const Reader *reader, const json_t *object, const char *name
         return 0;
 }
 
+static int add_kind(const Reader *reader, const char *name, const json_t *value, ProfileKinds *kinds) {
+        int r;
+
+        if (!json_is_string(value))
+                return bad(reader, name, "not a string");
+
+        r = profile_kind_from_string(json_string_value(value));
+        if (r < 0)
+                return bad(reader, name, "not a kind of profile of this version");
+
+        *kinds |= PROFILE_KIND_BIT(r);
+        return 0;
+}
+
+static int get_kinds(const Reader *reader, const json_t *object, ProfileKinds *ret) {
+        const json_t *list = json_object_get(object, "kinds"), *kind;
+        ProfileKinds kinds = 0;
+        size_t i;
+        int r;
+
+        if (!list) {
+                kind = json_object_get(object, "kind"); /* of earlier versions, which had one per task */
+                if (!kind)
+                        return bad(reader, "kinds", "missing");
+
+                return add_kind(reader, "kind", kind, ret);
+        }
+
+        if (!json_is_array(list))
+                return bad(reader, "kinds", "not a list");
+        if (json_array_size(list) == 0 || json_array_size(list) > _PROFILE_KIND_MAX)
+                return bad(reader, "kinds", "none or too many");
+
+        json_array_foreach(list, i, kind) {
+                r = add_kind(reader, "kinds", kind, &kinds);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = kinds;
+        return 0;
+}
+
 /* What a record cannot do without. */
 static int get_head(const Reader *reader, const json_t *object, Task *t) {
         uint64_t format = 0;
@@ -289,13 +332,9 @@ static int get_head(const Reader *reader, const json_t *object, Task *t) {
                 return bad(reader, "id", "not the id of a task");
         strcpy(t->id, text);
 
-        r = get_name(reader, object, "kind", &text);
+        r = get_kinds(reader, object, &t->kinds);
         if (r < 0)
                 return r;
-        r = profile_kind_from_string(text);
-        if (r < 0)
-                return bad(reader, "kind", "not a kind of profile of this version");
-        t->kind = r;
 
         r = get_name(reader, object, "state", &text);
         if (r < 0)
@@ -308,15 +347,23 @@ static int get_head(const Reader *reader, const json_t *object, Task *t) {
         return 0;
 }
 
-static int get_losses(const Reader *reader, const json_t *object, Task *t) {
-        const json_t *losses = json_object_get(object, "losses");
+static int get_groups(const Reader *reader, const json_t *object, Task *t) {
+        int r;
 
-        if (!losses)
-                return 0;
-        if (!json_is_object(losses))
-                return bad(reader, "losses", "not an object");
+        for (const TaskRecordGroup *g = task_record_groups; g->name; g++) {
+                const json_t *group = json_object_get(object, g->name);
 
-        return get_numbers(reader, losses, task_record_losses, t);
+                if (!group)
+                        continue;
+                if (!json_is_object(group))
+                        return bad(reader, g->name, "not an object");
+
+                r = get_numbers(reader, group, g->fields, t);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
 }
 
 static int get_task(Reader *reader, const json_t *object, Task *t) {
@@ -339,7 +386,7 @@ static int get_task(Reader *reader, const json_t *object, Task *t) {
         if (r >= 0)
                 r = get_causes(reader, object, t);
         if (r >= 0)
-                r = get_losses(reader, object, t);
+                r = get_groups(reader, object, t);
 
         return r;
 }

@@ -8,69 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-const TaskRecordField task_record_texts[] = {
-        { "reason", offsetof(Task, reason) },
-        { "unit", offsetof(Task, unit) },
-        { "process", offsetof(Task, process) },
-        { "exe", offsetof(Task, exe) },
-        { "invocation_id", offsetof(Task, invocation_id) },
-        { "hottest", offsetof(Task, hottest) },
-        {},
-};
-
-const TaskRecordField task_record_numbers[] = {
-        { "start_ticks", offsetof(Task, key.start_ticks) },
-        { "duration_usec", offsetof(Task, duration_usec) },
-        { "silence_usec", offsetof(Task, silence_usec) },
-        { "slot_end_monotonic_usec", offsetof(Task, slot_end.monotonic_usec) },
-        { "slot_end_realtime_usec", offsetof(Task, slot_end.realtime_usec) },
-        { "decided_monotonic_usec", offsetof(Task, decided.monotonic_usec) },
-        { "decided_realtime_usec", offsetof(Task, decided.realtime_usec) },
-        { "started_monotonic_usec", offsetof(Task, started.monotonic_usec) },
-        { "started_realtime_usec", offsetof(Task, started.realtime_usec) },
-        { "ended_monotonic_usec", offsetof(Task, ended.monotonic_usec) },
-        { "ended_realtime_usec", offsetof(Task, ended.realtime_usec) },
-        { "first_sample_monotonic_usec", offsetof(Task, first_sample.monotonic_usec) },
-        { "first_sample_realtime_usec", offsetof(Task, first_sample.realtime_usec) },
-        { "last_sample_monotonic_usec", offsetof(Task, last_sample.monotonic_usec) },
-        { "last_sample_realtime_usec", offsetof(Task, last_sample.realtime_usec) },
-        { "n_samples", offsetof(Task, n_samples) },
-        { "sample_period_nsec", offsetof(Task, sample_period_nsec) },
-        {},
-};
-
-const TaskRecordField task_record_losses[] = {
-        { "ring_full", offsetof(Task, losses.n_ring_full) },
-        { "no_user_stack", offsetof(Task, losses.n_no_user_stack) },
-        { "unknown_frames", offsetof(Task, losses.n_unknown_frames) },
-        { "python_mismatch", offsetof(Task, losses.n_python_mismatch) },
-        { "over_cap", offsetof(Task, losses.n_over_cap) },
-        { "processes_missed", offsetof(Task, losses.n_processes_missed) },
-        {},
-};
-
-const TaskRecordField task_record_cause_texts[] = {
-        { "policy", offsetof(TaskCause, policy) },
-        { "metric", offsetof(TaskCause, metric) },
-        { "rule", offsetof(TaskCause, rule) },
-        { "process", offsetof(TaskCause, process) },
-        {},
-};
-
-const TaskRecordField task_record_cause_reals[] = {
-        { "threshold", offsetof(TaskCause, threshold) },
-        { "value", offsetof(TaskCause, value) },
-        { "peak", offsetof(TaskCause, peak) },
-        {},
-};
-
-const TaskRecordField task_record_cause_numbers[] = {
-        { "period_sec", offsetof(TaskCause, period_sec) },
-        { "count", offsetof(TaskCause, count) },
-        { "hits", offsetof(TaskCause, hits) },
-        {},
-};
-
 /* A new value, or NULL when out of memory. */
 static json_t *text_to_json(const char *text, size_t max) {
         _cleanup_(freep) char *clean = NULL;
@@ -179,16 +116,36 @@ static int set_causes(json_t *object, const Task *t) {
         return 0;
 }
 
-static int set_losses(json_t *object, const Task *t) {
-        json_t *losses;
+static int set_groups(json_t *object, const Task *t) {
         int r;
 
-        losses = json_object();
-        r = set(object, "losses", losses);
+        for (const TaskRecordGroup *g = task_record_groups; g->name; g++) {
+                json_t *group = json_object();
+
+                r = set(object, g->name, group);
+                if (r >= 0)
+                        r = set_numbers(group, g->fields, t);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+static int set_kinds(json_t *object, const Task *t) {
+        json_t *list = json_array();
+        int r;
+
+        r = set(object, "kinds", list);
         if (r < 0)
                 return r;
 
-        return set_numbers(losses, task_record_losses, t);
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
+                if ((t->kinds & PROFILE_KIND_BIT(k)) &&
+                    json_array_append_new(list, json_string(profile_kind_to_string(k))) < 0)
+                        return -ENOMEM;
+
+        return 0;
 }
 
 static int set_head(json_t *object, const Task *t) {
@@ -199,7 +156,7 @@ static int set_head(json_t *object, const Task *t) {
         if (r >= 0)
                 r = set(object, "id", json_string(t->id));
         if (r >= 0)
-                r = set(object, "kind", json_string(profile_kind_to_string(t->kind)));
+                r = set_kinds(object, t);
         if (r >= 0)
                 r = set(object, "state", json_string(task_state_to_string(t->state)));
         if (r >= 0 && t->started.realtime_usec > 0)
@@ -221,7 +178,7 @@ static int set_task(json_t *object, const Task *t) {
         if (r >= 0)
                 r = set_causes(object, t);
         if (r >= 0)
-                r = set_losses(object, t);
+                r = set_groups(object, t);
 
         return r;
 }

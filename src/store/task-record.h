@@ -10,18 +10,29 @@
  *
  *   format             1
  *   id                 name of the directory
- *   kind, state        profile_kind_to_string(), task_state_to_string()
+ *   kinds              list of profile_kind_to_string(); a version before this one wrote "kind", a text
+ *   state              task_state_to_string()
  *   started            ISO 8601 in UTC for people; not read back
  *   reason             why it ended; missing before
  *   unit, process      "" = the whole unit
- *   exe, invocation_id, hottest  missing when unknown
+ *   exe, invocation_id, hottest, kernel_path  missing when unknown
+ *   left_out, thinned  sentences, see Task; missing when there is nothing to say
  *   pid, start_ticks   of the process, 0 for the whole unit
  *   duration_usec, silence_usec
  *   {slot_end,decided,started,ended,first_sample,last_sample}_{monotonic,realtime}_usec
  *   n_samples, sample_period_nsec
  *   causes             list of { policy, metric, rule, threshold, value, peak, period_sec, count, hits,
  *                      process, pid }
- *   losses             { ring_full, no_user_stack, unknown_frames, over_cap, processes_missed }
+ *   losses             { ring_full, no_user_stack, unknown_frames, over_cap, processes_missed,
+ *                      offcpu_table_full }
+ *   quality            { stacks_user, frames, frames_named, python_frames }
+ *   ends               of the walks up user stacks { root, frame_pointer, no_mapping, … }
+ *   cost               { daemon_cpu_nsec, bpf_nsec, wall_nsec, cpus, host_share_ppm }
+ *   offcpu             { switches, nsec, run_queue, run_queue_nsec, rate_limited }
+ *   before             of the recorder { samples, sample_period_nsec, first_sample_{monotonic,realtime}_usec
+ * }
+ *
+ * A missing object is one of zeros: not known.
  *
  * Whole numbers are 0…2⁶³-1; larger ones are written as the largest. */
 #define TASK_RECORD_FORMAT 1
@@ -40,10 +51,17 @@ typedef struct TaskRecordField {
 
 extern const TaskRecordField task_record_texts[];         /* char * in Task */
 extern const TaskRecordField task_record_numbers[];       /* uint64_t in Task */
-extern const TaskRecordField task_record_losses[];        /* uint64_t in Task */
 extern const TaskRecordField task_record_cause_texts[];   /* char * in TaskCause */
 extern const TaskRecordField task_record_cause_reals[];   /* double in TaskCause */
 extern const TaskRecordField task_record_cause_numbers[]; /* unsigned in TaskCause */
+
+/* An object of numbers within the record. */
+typedef struct TaskRecordGroup {
+        const char *name;
+        const TaskRecordField *fields; /* uint64_t in Task */
+} TaskRecordGroup;
+
+extern const TaskRecordGroup task_record_groups[]; /* ends with name NULL */
 
 /* Texts are made valid UTF-8 without control characters. *ret_json is to be freed. -ENOMEM. */
 int task_record_format(const Task *t, char **ret_json);

@@ -10,8 +10,9 @@
 
 #define GAP_IGNORED 16U /* bytes of padding between functions that need no row */
 
-/* Bytes of call frame instructions run in all, with what finding them costs; some nanoseconds each. */
-#define WORK_MAX UINT64_C(0x10000000)
+/* Bytes of call frame instructions run in all, and what each FDE costs besides; some nanoseconds each. Large
+ * programs have 20 MB. */
+#define WORK_MAX (256U * 1000U * 1000U)
 #define WORK_PER_FDE 32U
 
 typedef enum BuildState {
@@ -79,7 +80,7 @@ static int add_fde(EhFrameBuild *b, const EhFde *fde) {
         int r;
 
         b->work += WORK_PER_FDE + b->image->n_segments + dwarf_left(&fde->program);
-        if (b->work + eh_reader_n_cies(b->reader) * EH_CIE_BYTES_MAX > WORK_MAX)
+        if (b->work > WORK_MAX)
                 return -E2BIG;
 
         r = fde_list_span(&b->fdes, b->image, fde, &span);

@@ -20,7 +20,7 @@ struct EhReader {
         uint64_t window_offset, window_size;
 
         KeptCie cies[EH_CIES_KEPT];
-        uint64_t n_cies;
+        unsigned n_cie_reads;
         uint8_t cie_bytes[EH_CIE_BYTES_MAX];
 };
 
@@ -58,10 +58,6 @@ EhReader *eh_reader_free(EhReader *r) {
         free(r->window);
         free(r);
         return NULL;
-}
-
-uint64_t eh_reader_n_cies(const EhReader *r) {
-        return r->n_cies;
 }
 
 /* The @size bytes at @offset of the section, which has them, in the window. */
@@ -166,7 +162,10 @@ static const Cie *find_cie(EhReader *r, uint64_t offset) {
         KeptCie *kept = &r->cies[(offset / 8 ^ offset / 512) % EH_CIES_KEPT];
 
         if (kept->offset != offset) {
-                r->n_cies++;
+                if (r->n_cie_reads >= EH_CIE_READS_MAX)
+                        return NULL;
+
+                r->n_cie_reads++;
                 kept->offset = offset;
                 kept->bad = parse_cie(r, offset, &kept->cie) < 0;
         }

@@ -12,6 +12,7 @@
 #define EH_WINDOW_BYTES (128U * 1024U)
 #define EH_CIE_BYTES_MAX 4096U
 #define EH_CIES_KEPT 32U
+#define EH_CIE_READS_MAX 100000U /* some microseconds each; the FDEs of those beyond are malformed */
 
 /* What describes one function, or a part of it. */
 typedef struct EhFde {
@@ -31,6 +32,3 @@ DEFINE_CLEANUP(EhReader *, eh_reader_free)
 /* Looks at one entry. Returns 1 with an FDE, 0 for anything else, -EBADMSG for a malformed one, -ENODATA at
  * the end. Bytes that can't be read (any more) are the end as well. */
 int eh_reader_next(EhReader *r, EhFde *ret_fde);
-
-/* Of CIEs parsed, each several times as dear as an FDE: a hostile file alternates between them. */
-uint64_t eh_reader_n_cies(const EhReader *r);

@@ -59,7 +59,8 @@ int profile_hottest(const Profile *profile, const Symbols *symbols, size_t n, ch
         int r;
 
         HASH_ITER(hh, profile_stacks(profile), stack, next_stack) {
-                if (stack->n_frames == 0)
+                if (stack->n_frames == 0 ||
+                    stack->n_samples == 0) /* waits are all innermost in the scheduler */
                         continue;
 
                 r = add(&table, symbols_name(symbols, stack->frames[0]).name, stack->n_samples);

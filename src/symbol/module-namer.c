@@ -18,6 +18,7 @@ typedef enum NamerState {
         NAMER_BEGIN,
         NAMER_LOAD,
         NAMER_NAME,
+        NAMER_STARTS, /* of functions, for a frame without a name; then on with it */
         NAMER_DONE,
         _NAMER_STATE_MAX,
 } NamerState;
@@ -37,6 +38,10 @@ struct ModuleNamer {
         Kallsyms *kallsyms;
         PerfMap *perf_map;
         uint64_t *addresses; /* of the frames, for the perf map */
+
+        /* Of the module itself, wherever its symbols are; while NAMER_STARTS. Owned. */
+        ElfImage *image;
+        FunctionStartsLoad *starts;
 
         /* What was loaded. Owned. */
         ModuleSymbols *elf_symbols;
@@ -82,6 +87,8 @@ ModuleNamer *module_namer_free(ModuleNamer *n) {
         kallsyms_free(n->kallsyms);
         perf_map_free(n->perf_map);
         free(n->addresses);
+        function_starts_load_free(n->starts);
+        elf_image_free(n->image);
 
         if (n->elf_symbols) {
                 module_symbols_unbind(n->elf_symbols);
@@ -181,6 +188,38 @@ static int step_load(ModuleNamer *n) {
         return r < 0 ? r : 1;
 }
 
+static int begin_starts(ModuleNamer *n) {
+        const Module *m = n->module;
+        int r;
+
+        r = m->type == MODULE_VDSO ? elf_image_open_memory(m->image, m->image_size, &n->image)
+                                   : elf_image_open_fd(m->fd, &n->image);
+        if (r < 0)
+                return r;
+
+        r = function_starts_load_new(n->image, &n->starts);
+        return r < 0 ? r : 1;
+}
+
+static int step_starts(ModuleNamer *n) {
+        int r;
+
+        if (!n->starts) {
+                n->elf_symbols->starts_sought = true;
+                r = begin_starts(n);
+        } else
+                r = function_starts_load_step(n->starts);
+        if (r > 0 || r == -ENOMEM)
+                return r;
+
+        if (r == 0)
+                n->elf_symbols->starts = function_starts_load_take(n->starts);
+        n->starts = function_starts_load_free(n->starts);
+        n->image = elf_image_free(n->image);
+        n->state = NAMER_NAME;
+        return 1;
+}
+
 /* The address that @frame has in the module's own terms; its offset if there is none. */
 static uint64_t frame_address(const ModuleNamer *n, Frame frame) {
         uint64_t address = frame_offset(frame);
@@ -228,6 +267,19 @@ static int find_name(const ModuleNamer *n, size_t i, char ret_name[static SYMBOL
         return -ENOENT;
 }
 
+/* What code without a name is told apart by: where its function starts, so that all samples of one function
+ * are counted together and addr2line(1) can still name it; its own address if that is unknown. */
+static uint64_t unknown_address(const ModuleNamer *n, Frame frame) {
+        uint64_t address, start;
+
+        if (n->elf_symbols && n->elf_symbols->starts &&
+            module_symbols_address(n->elf_symbols, frame_offset(frame), &address) >= 0 &&
+            function_starts_find(n->elf_symbols->starts, address, &start) >= 0)
+                return start;
+
+        return frame_address(n, frame);
+}
+
 /* What code is called that has no name. */
 static int set_unknown_name(ModuleNamer *n, Frame frame) {
         char text[NAME_MAX + 32];
@@ -251,7 +303,7 @@ static int set_unknown_name(ModuleNamer *n, Frame frame) {
                         "%.*s+0x%" PRIx64,
                         (int) MIN_OF(length, (size_t) NAME_MAX),
                         base,
-                        frame_address(n, frame));
+                        unknown_address(n, frame));
         return symbols_set_name(n->symbols, frame, text, false);
 }
 
@@ -271,7 +323,10 @@ static int step_name(ModuleNamer *n) {
 
                 if (find_name(n, n->next, name) >= 0)
                         r = symbols_set_name(n->symbols, frame, name, true);
-                else
+                else if (n->elf_symbols && !n->elf_symbols->starts_sought) {
+                        n->state = NAMER_STARTS;
+                        return 1;
+                } else
                         r = set_unknown_name(n, frame);
                 if (r == -ENOMEM)
                         return r;
@@ -285,6 +340,7 @@ int module_namer_step(ModuleNamer *n) {
                 [NAMER_BEGIN] = step_begin,
                 [NAMER_LOAD] = step_load,
                 [NAMER_NAME] = step_name,
+                [NAMER_STARTS] = step_starts,
         };
         int r;
 

@@ -28,6 +28,7 @@ int module_namer_new(
 ModuleNamer *module_namer_free(ModuleNamer *n);
 DEFINE_CLEANUP(ModuleNamer *, module_namer_free)
 
-/* Returns 1 while there is more to do, 0 when all frames have names, -ENOMEM. A module that can't be
- * read gives names like "libc.so.6+0x2a1c0". */
+/* Returns 1 while there is more to do, 0 when all frames have names, -ENOMEM. Code without a symbol gets a
+ * name like "libc.so.6+0x2a1c0", with the address in the file's program headers where its function starts by
+ * .eh_frame; where none holds it, or the module can't be read, its own address. */
 int module_namer_step(ModuleNamer *n);

@@ -28,6 +28,7 @@ ModuleSymbols *module_symbols_free(ModuleSymbols *m) {
 
         m->debug_fd = safe_close(m->debug_fd);
         symbol_table_free(m->table);
+        function_starts_free(m->starts);
         free(m->code);
         free(m->debug_path);
         free(m);
@@ -37,7 +38,8 @@ ModuleSymbols *module_symbols_free(ModuleSymbols *m) {
 size_t module_symbols_bytes(const ModuleSymbols *m) {
         assert(m);
 
-        return sizeof(*m) + m->n_code * sizeof(m->code[0]) + (m->table ? symbol_table_bytes(m->table) : 0);
+        return sizeof(*m) + m->n_code * sizeof(m->code[0]) + (m->table ? symbol_table_bytes(m->table) : 0) +
+                        (m->starts ? function_starts_bytes(m->starts) : 0);
 }
 
 static int open_debug_file(const ModuleSymbols *m) {

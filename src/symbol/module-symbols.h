@@ -2,6 +2,7 @@
 #pragma once
 
 #include "symbol/elf-image.h"
+#include "symbol/function-starts.h"
 #include "symbol/symbol-table.h"
 
 typedef enum SymbolSource {
@@ -26,6 +27,11 @@ const char *symbol_source_to_string(SymbolSource source);
 typedef struct ModuleSymbols {
         SymbolSource source;
         SymbolTable *table; /* NULL: no symbols at all */
+
+        /* For code without a symbol; made when there is some. NULL with @starts_sought: the file has none.
+         */
+        FunctionStarts *starts;
+        bool starts_sought;
 
         ElfSegment *code; /* executable segments */
         size_t n_code;

@@ -106,7 +106,7 @@ int function_table_add(
                 return 0;
         }
 
-        if (t->n >= FUNCTIONS_MAX || t->bytes + e->key_size > FUNCTIONS_BYTES_MAX)
+        if (t->n >= FUNCTION_TABLE_MAX || t->bytes + e->key_size > FUNCTION_TABLE_BYTES_MAX)
                 return -ENOSPC;
 
         r = make_room(t);

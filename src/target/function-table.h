@@ -10,8 +10,8 @@
  * so that an index stays true after the function is gone. */
 typedef struct FunctionTable FunctionTable;
 
-#define FUNCTIONS_MAX 65536U
-#define FUNCTIONS_BYTES_MAX (16U << 20) /* of all names */
+#define FUNCTION_TABLE_MAX 65536U
+#define FUNCTION_TABLE_BYTES_MAX (16U << 20) /* of all names */
 
 typedef struct Function {
         const char *name, *file; /* valid UTF-8, owned by the table */

@@ -311,8 +311,9 @@ unsigned process_cache_resolve_python(
                 usec_t now_usec,
                 ResolvedFrame *frames,
                 unsigned n,
-                bool *ret_consistent) {
-        *ret_consistent = false;
+                bool *ret_misfit) {
+        bool consistent;
+
         if (!c->python)
                 return n;
 
@@ -320,5 +321,11 @@ unsigned process_cache_resolve_python(
             module_table_get_python(c->modules, e->key.pid, e->key.start_ticks, &e->python) < 0)
                 return n;
 
-        return python_resolve(c->python, e->key, e->python, sample, now_usec, frames, n, ret_consistent);
+        n = python_resolve(c->python, e->key, e->python, sample, now_usec, frames, n, &consistent);
+        *ret_misfit = !consistent;
+        return n;
+}
+
+ProcessEntry *process_cache_entries(const ProcessCache *c) {
+        return c->entries;
 }

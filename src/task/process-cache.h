@@ -28,6 +28,7 @@ typedef struct ProcessEntry {
         void *users;      /* their list, kept by the user */
         bool wanted;      /* held because a policy watches it */
         Module *python;   /* its functions; NULL: none seen yet */
+        bool recorded;    /* sampled for the flight recorder; only while wanted */
         bool stale;       /* ran exec: read again before the next use */
         bool ran_exec;    /* what was mapped before explains nothing any more */
         bool changed;     /* mapped something: to be read again when its pause is over */
@@ -102,7 +103,8 @@ int process_cache_resolve(
 /* Who knows of interpreters; borrowed, outlives us. Without it there are no Python frames. */
 void process_cache_set_python(ProcessCache *c, const PythonSource *source);
 
-/* As python_resolve(); without a source the frames stay as they are. */
+/* As python_resolve(); without a source nothing happens. *ret_misfit: native and Python
+ * frames did not fit each other. */
 unsigned process_cache_resolve_python(
                 ProcessCache *c,
                 ProcessEntry *e,
@@ -110,6 +112,7 @@ unsigned process_cache_resolve_python(
                 usec_t now_usec,
                 ResolvedFrame *frames,
                 unsigned n,
-                bool *ret_consistent);
+                bool *ret_misfit);
 
 unsigned process_cache_size(const ProcessCache *c);
+ProcessEntry *process_cache_entries(const ProcessCache *c); /* iterate with HASH_ITER(hh, …) */

@@ -6,6 +6,17 @@
 
 #include <sys/random.h>
 
+static const char *const state_names[_PROFILE_STATE_MAX] = {
+        [PROFILE_STATE_RUNNING] = "running",
+        [PROFILE_STATE_SLEEP] = "sleep",
+        [PROFILE_STATE_DISK] = "disk",
+        [PROFILE_STATE_OTHER] = "other",
+};
+
+const char *profile_state_to_string(ProfileState s) {
+        return s >= 0 && s < _PROFILE_STATE_MAX ? state_names[s] : NULL;
+}
+
 /* Known by its bytes as the kernel gave them; @name is what we show. */
 typedef struct ThreadName {
         char key[CPROF_COMM_LEN]; /* NUL-padded */
@@ -26,6 +37,7 @@ struct Profile {
 
         ProfileStack *stacks;
         uint64_t n_samples, n_over_cap;
+        uint64_t n_switches, offcpu_nsec;
 
         ThreadName *threads; /* by key */
         ThreadName **thread_list;
@@ -234,30 +246,47 @@ static int profile_thread_index(Profile *p, const char *name, uint32_t *ret_inde
         return 0;
 }
 
-static int profile_add_stack(
-                Profile *p,
-                uint64_t hash,
-                uint32_t thread,
-                const Frame *frames,
-                unsigned n_frames,
-                unsigned n_kernel,
-                uint64_t n) {
+/* What tells one stack from another. */
+typedef struct StackKey {
+        uint32_t thread;
+        ProfileState state;
+        const Frame *frames;
+        unsigned n_frames, n_kernel;
+} StackKey;
+
+static uint64_t stack_key_hash(const Profile *p, const StackKey *k) {
+        uint64_t hash = hash_u64(p->seed, (uint64_t) k->thread << 24 | k->state << 16 | k->n_kernel);
+
+        for (unsigned i = 0; i < k->n_frames; i++)
+                hash = hash_u64(hash, k->frames[i]);
+
+        return hash;
+}
+
+static bool stack_is(const ProfileStack *s, const StackKey *k) {
+        return s->thread == k->thread && s->state == k->state && s->n_kernel == k->n_kernel &&
+                        s->n_frames == k->n_frames &&
+                        memcmp(s->frames, k->frames, k->n_frames * sizeof(Frame)) == 0;
+}
+
+/* Returns 1 and a stack that counts nothing yet. */
+static int profile_add_stack(Profile *p, uint64_t hash, const StackKey *k, ProfileStack **ret_stack) {
         ProfileStack *s;
 
         if (HASH_COUNT(p->stacks) >= PROFILE_STACKS_MAX)
                 return -E2BIG;
 
-        s = calloc(1, sizeof(*s) + n_frames * sizeof(Frame));
+        s = calloc(1, sizeof(*s) + k->n_frames * sizeof(Frame));
         if (!s)
                 return -ENOMEM;
 
         s->hash = hash;
-        s->thread = thread;
-        s->n_frames = (uint16_t) n_frames;
-        s->n_kernel = (uint16_t) n_kernel;
-        s->n_samples = n;
-        if (n_frames > 0)
-                memcpy(s->frames, frames, n_frames * sizeof(Frame));
+        s->thread = k->thread;
+        s->state = k->state;
+        s->n_frames = (uint16_t) k->n_frames;
+        s->n_kernel = (uint16_t) k->n_kernel;
+        if (k->n_frames > 0)
+                memcpy(s->frames, k->frames, k->n_frames * sizeof(Frame));
 
         HASH_ADD_BYHASHVALUE(hh, p->stacks, hash, sizeof(s->hash), (unsigned) hash, s);
         if (!HASH_ADDED(s)) {
@@ -265,32 +294,35 @@ static int profile_add_stack(
                 return -ENOMEM;
         }
 
+        *ret_stack = s;
         return 1;
 }
 
-static int
-profile_count(Profile *p,
-              uint32_t thread,
-              const Frame *frames,
-              unsigned n_frames,
-              unsigned n_kernel,
-              uint64_t n) {
-        uint64_t hash = hash_u64(p->seed, (uint64_t) thread << 16 | n_kernel);
+/* The stack of @k, whose thread is filled in here; 1 if it is new. */
+static int profile_get_stack(Profile *p, const char *thread_name, StackKey *k, ProfileStack **ret_stack) {
+        uint64_t hash;
+        int r;
 
-        for (unsigned i = 0; i < n_frames; i++)
-                hash = hash_u64(hash, frames[i]);
+        assert(k->frames || k->n_frames == 0);
+        assert(k->n_kernel <= k->n_frames);
+
+        if (k->n_frames > PROFILE_FRAMES_MAX)
+                return -E2BIG;
+
+        r = profile_thread_index(p, thread_name, &k->thread);
+        if (r < 0)
+                return r;
 
         /* Another stack of the same hash moves this one on to the next free value. */
-        for (;; hash++) {
+        for (hash = stack_key_hash(p, k);; hash++) {
                 ProfileStack *s;
 
                 HASH_FIND_BYHASHVALUE(hh, p->stacks, &hash, sizeof(hash), (unsigned) hash, s);
                 if (!s)
-                        return profile_add_stack(p, hash, thread, frames, n_frames, n_kernel, n);
+                        return profile_add_stack(p, hash, k, ret_stack);
 
-                if (s->thread == thread && s->n_kernel == n_kernel && s->n_frames == n_frames &&
-                    memcmp(s->frames, frames, n_frames * sizeof(Frame)) == 0) {
-                        s->n_samples += n;
+                if (stack_is(s, k)) {
+                        *ret_stack = s;
                         return 0;
                 }
         }
@@ -302,23 +334,63 @@ int profile_add(Profile *p,
                 unsigned n_frames,
                 unsigned n_kernel,
                 uint64_t n) {
-        uint32_t thread;
+        StackKey key = {
+                .state = PROFILE_STATE_RUNNING,
+                .frames = frames,
+                .n_frames = n_frames,
+                .n_kernel = n_kernel,
+        };
+        ProfileStack *s;
         int r;
 
         assert(p);
         assert(thread_name);
-        assert(frames || n_frames == 0);
-        assert(n_kernel <= n_frames);
 
-        r = n_frames > PROFILE_FRAMES_MAX ? -E2BIG : profile_thread_index(p, thread_name, &thread);
-        if (r >= 0)
-                r = profile_count(p, thread, frames, n_frames, n_kernel, n);
+        r = profile_get_stack(p, thread_name, &key, &s);
         if (r < 0) {
                 p->n_over_cap += n;
                 return r;
         }
 
+        s->n_samples += n;
         p->n_samples += n;
+        return r;
+}
+
+int profile_add_blocked(
+                Profile *p,
+                const char *thread_name,
+                ProfileState state,
+                const Frame *frames,
+                unsigned n_frames,
+                unsigned n_kernel,
+                uint64_t n_switches,
+                uint64_t nsec,
+                uint64_t max_nsec) {
+        StackKey key = {
+                .state = state,
+                .frames = frames,
+                .n_frames = n_frames,
+                .n_kernel = n_kernel,
+        };
+        ProfileStack *s;
+        int r;
+
+        assert(p);
+        assert(thread_name);
+        assert(state > PROFILE_STATE_RUNNING && state < _PROFILE_STATE_MAX);
+
+        r = profile_get_stack(p, thread_name, &key, &s);
+        if (r < 0) {
+                p->n_over_cap += n_switches;
+                return r;
+        }
+
+        s->n_switches += n_switches;
+        s->offcpu_nsec += nsec;
+        s->max_nsec = MAX_OF(s->max_nsec, max_nsec);
+        p->n_switches += n_switches;
+        p->offcpu_nsec += nsec;
         return r;
 }
 
@@ -338,6 +410,14 @@ uint32_t profile_n_threads(const Profile *p) {
 
 uint64_t profile_n_samples(const Profile *p) {
         return p->n_samples;
+}
+
+uint64_t profile_n_switches(const Profile *p) {
+        return p->n_switches;
+}
+
+uint64_t profile_offcpu_nsec(const Profile *p) {
+        return p->offcpu_nsec;
 }
 
 size_t profile_n_stacks(const Profile *p) {

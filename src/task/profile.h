@@ -30,17 +30,30 @@ static inline uint64_t frame_offset(Frame f) { /* of a kernel module: sign-exten
 #define PROFILE_THREADS_MAX 16384U /* names; samples of further ones go to PROFILE_THREAD_OTHER */
 #define PROFILE_THREAD_OTHER "(others)"
 
-/* One unique stack. @frames are innermost first; the first @n_kernel are the kernel's. */
+/* What the thread did. */
+typedef enum ProfileState {
+        PROFILE_STATE_RUNNING,
+        PROFILE_STATE_SLEEP, /* waited, could be interrupted: S in ps */
+        PROFILE_STATE_DISK,  /* waited, could not: D in ps */
+        PROFILE_STATE_OTHER, /* stopped, traced */
+        _PROFILE_STATE_MAX,
+} ProfileState;
+const char *profile_state_to_string(ProfileState s); /* "running", "sleep", "disk", "other" */
+
+/* One unique stack of one state. @frames are innermost first; the first @n_kernel are the kernel's. */
 typedef struct ProfileStack {
         uint64_t hash;
         uint32_t thread; /* index of the thread name */
         uint16_t n_frames, n_kernel;
-        uint64_t n_samples;
+        ProfileState state;
+        uint64_t n_samples;                         /* of PROFILE_STATE_RUNNING; the others have these: */
+        uint64_t n_switches, offcpu_nsec, max_nsec; /* waits, their time, the longest */
         UT_hash_handle hh;
         Frame frames[];
 } ProfileStack;
 
-/* @period_nsec is the time one sample stands for. @modules is borrowed for references to modules. */
+/* @period_nsec is the time one sample stands for, 0 if there are to be none. @modules is borrowed for
+ * references to modules. */
 int profile_new(ModuleTable *modules, uint64_t period_nsec, Profile **ret_profile);
 Profile *profile_free(Profile *p);
 DEFINE_CLEANUP(Profile *, profile_free)
@@ -62,9 +75,24 @@ int profile_add(Profile *p,
                 unsigned n_kernel,
                 uint64_t n);
 
+/* Adds @n_switches waits in a stack that took @nsec in all, the longest @max_nsec. Returns as profile_add();
+ * what is refused counts as @n_switches over the cap. */
+int profile_add_blocked(
+                Profile *p,
+                const char *thread_name,
+                ProfileState state,
+                const Frame *frames,
+                unsigned n_frames,
+                unsigned n_kernel,
+                uint64_t n_switches,
+                uint64_t nsec,
+                uint64_t max_nsec);
+
 ProfileStack *profile_stacks(const Profile *p);                    /* HASH_ITER(hh, …) */
 const char *profile_thread_name(const Profile *p, uint32_t index); /* valid UTF-8 */
 uint32_t profile_n_threads(const Profile *p);
 uint64_t profile_n_samples(const Profile *p);
+uint64_t profile_n_switches(const Profile *p);
+uint64_t profile_offcpu_nsec(const Profile *p);
 size_t profile_n_stacks(const Profile *p);
 uint64_t profile_n_over_cap(const Profile *p);

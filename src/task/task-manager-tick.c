@@ -7,18 +7,37 @@
 
 static void on_sample(const struct cprof_sample *sample, void *userdata) {
         TaskManager *m = userdata;
+        ProcessEntry *e = process_cache_find(m->cache, (pid_t) sample->pid);
+        bool task, record;
+        ResolvedStack s;
 
-        oncpu_take_sample(m->cache, sample, m->now_usec);
+        if (!e)
+                return;
+
+        task = oncpu_wants_sample(e, sample);
+        record = task_recorder_wants_sample(m, e, sample);
+        if (!task && !record)
+                return;
+
+        stack_resolve(&s, m->cache, e, sample, m->now_usec);
+        if (task)
+                oncpu_take_sample(e, sample, &s, m->oncpu_thin);
+        if (record)
+                task_recorder_take_sample(m, e, sample, &s);
+        stack_release(&s);
 }
 
 void task_manager_drain(TaskManager *m, usec_t now_usec) {
+        uint64_t begin_nsec = clock_thread_cpu_nsec();
+
         assert(m);
 
         m->now_usec = now_usec;
         task_manager_read_events(m, now_usec);
-        if (m->running)
+        if (m->running || m->n_recorded > 0)
                 (void) probe_drain(m->probe, on_sample, m);
         task_manager_drop_exited(m);
+        m->recording_nsec += clock_thread_cpu_nsec() - begin_nsec;
 }
 
 /* The entry of exactly this process. */
@@ -28,12 +47,17 @@ static ProcessEntry *find_entry(TaskManager *m, ProcessKey key) {
         return e && e->key.start_ticks == key.start_ticks ? e : NULL;
 }
 
+void task_manager_forget_entry(TaskManager *m, ProcessEntry *e) {
+        task_recorder_unwatch(m, e);
+        oncpu_forget_process(m->cache, e);
+}
+
 /* What is left of an earlier process with that PID goes. */
 static void forget_predecessor(TaskManager *m, ProcessKey key) {
         ProcessEntry *e = process_cache_find(m->cache, key.pid);
 
         if (e && e->key.start_ticks != key.start_ticks)
-                oncpu_forget_process(m->cache, e);
+                task_manager_forget_entry(m, e);
 }
 
 int task_manager_add_process(TaskManager *m, RunningTask *rt, ProcessKey key, SampledProcess **ret_process) {
@@ -138,6 +162,9 @@ void task_manager_tick(TaskManager *m, usec_t now_usec) {
 
         DL_FOREACH_SAFE(m->running, rt, next)
         running_task_tick(m, rt, now_usec);
+
+        task_governor_tick(m, now_usec);
+        task_recorder_tick(m, now_usec);
 }
 
 usec_t task_manager_end_due(TaskManager *m, usec_t now_usec) {
@@ -166,12 +193,12 @@ void task_manager_process_removed(TaskManager *m, Process *p, usec_t now_usec) {
         if (!e)
                 return;
 
-        if (e->n_users > 0) /* its last samples wait in the ring */
+        if (e->n_users > 0 || e->recorded) /* its last samples wait in the ring */
                 task_manager_drain(m, now_usec);
 
         e = find_entry(m, p->key); /* the drain may have forgotten it */
         if (e)
-                oncpu_forget_process(m->cache, e);
+                task_manager_forget_entry(m, e);
 }
 
 void task_manager_process_changed(TaskManager *m, Process *p) {
@@ -184,7 +211,7 @@ void task_manager_process_changed(TaskManager *m, Process *p) {
         if (!e)
                 return;
 
-        if (e->n_users == 0) {
+        if (e->n_users == 0 && !e->recorded) {
                 process_cache_invalidate(e);
                 process_cache_enqueue(m->cache, e);
                 return;
@@ -212,6 +239,7 @@ void task_manager_prepare(TaskManager *m, Process *p) {
 
         e->wanted = true;
         process_cache_enqueue(m->cache, e);
+        task_recorder_watch(m, p, e);
 }
 
 bool task_manager_has_pending_preparation(const TaskManager *m) {
@@ -227,6 +255,7 @@ static bool prepare_queued(TaskManager *m, usec_t end_usec) {
                         return true;
 
                 if (process_cache_read(m->cache, e) == -ESRCH && e->n_users == 0) {
+                        task_recorder_unwatch(m, e);
                         e->wanted = false;
                         process_cache_put(m->cache, e);
                 }

@@ -37,6 +37,7 @@ int task_manager_new(
         m->modules = modules;
         m->config = *config;
         m->events = *events;
+        m->oncpu_thin = 1;
         if (getrandom(&m->id_next, sizeof(m->id_next), GRND_NONBLOCK) != (ssize_t) sizeof(m->id_next))
                 m->id_next = 0;
 
@@ -46,6 +47,9 @@ int task_manager_new(
         if (r < 0)
                 return r;
 
+        r = task_recorder_init(m);
+        if (r < 0)
+                return r;
         process_cache_set_python(m->cache, config->python);
 
         if (config->unwind && probe_feature(probe, PROBE_FEATURE_UNWIND, NULL) >= 0) {
@@ -72,6 +76,8 @@ TaskManager *task_manager_free(TaskManager *m) {
                                 "cprofd was stopped",
                                 clock_monotonic_usec());
 
+        if (m->cache)
+                task_recorder_done(m);
         process_cache_free(m->cache);
         unwind_tables_free(m->unwind);
         free(m);
@@ -97,6 +103,7 @@ void task_manager_end(
         task_manager_drain(m, now_usec); /* what was sampled up to now */
         oncpu_task_update(&rt->oncpu);
         oncpu_task_done(&rt->oncpu);
+        task_governor_end(m, rt, now_usec);
 
         /* @now_usec is when the tick was due; the last sample can be a little younger. */
         (void) task_set_state(t, state, reason, instant_at(MAX_OF(now_usec, t->last_sample.monotonic_usec)));
@@ -129,7 +136,7 @@ static int task_from_request(TaskManager *m, TaskRequest *request, usec_t now_us
         const Unit *u = p ? p->unit : request->subject.unit;
         int r;
 
-        r = task_new(request->kind, clock_monotonic_to_realtime(now_usec), m->id_next, &t);
+        r = task_new(request->kinds, clock_monotonic_to_realtime(now_usec), m->id_next, &t);
         if (r < 0) {
                 task_causes_free(TAKE_PTR(request->causes), request->n_causes);
                 return r;
@@ -193,101 +200,21 @@ static bool task_covers(TaskManager *m, const Task *t, Subject s) {
         return false;
 }
 
-/* Why no process is sampled. */
-static int explain_none(TaskManager *m, int error, char *ret_reason, size_t size) {
-        unsigned n = 0;
+/* Kinds that are recorded for the subject already. */
+static ProfileKinds kinds_running(const TaskManager *m, Subject s) {
+        ProfileKinds kinds = 0;
         RunningTask *rt;
 
-        if (error >= 0) {
-                (void) snprintf(ret_reason, size, "the unit has no processes");
-                return -ESRCH;
-        }
-
         DL_FOREACH(m->running, rt)
-        n += rt->oncpu.n_processes;
+        if (task_is_for(rt->task, s))
+                kinds |= rt->task->kinds;
 
-        errno = -error;
-        if (error == -ENOSPC)
-                (void) snprintf(ret_reason, size, "no more processes can be sampled, %u are already", n);
-        else
-                (void) snprintf(ret_reason, size, "no process could be sampled: %m");
-
-        return error;
-}
-
-/* Begins to sample the subject's processes. */
-static int sample_subject(TaskManager *m, RunningTask *rt, Subject s, char *reterr_reason, size_t size) {
-        SampledProcess *p;
-        int r;
-
-        if (!s.process) {
-                r = task_manager_update_members(m, rt, s.unit);
-                return rt->oncpu.n_processes > 0 ? 0 : explain_none(m, r, reterr_reason, size);
-        }
-
-        r = task_manager_add_process(m, rt, s.process->key, &p);
-        if (r < 0)
-                return explain_none(m, r, reterr_reason, size);
-
-        if (process_cache_read(m->cache, p->entry) == -ESRCH) {
-                (void) snprintf(reterr_reason, size, "the process is gone");
-                return -ESRCH;
-        }
-
-        return 0;
-}
-
-static int probe_make_ready(TaskManager *m, char *reterr_reason, size_t size) {
-        const char *why = NULL;
-        int r;
-
-        r = probe_feature(m->probe, PROBE_FEATURE_ON_CPU, &why);
-        if (r < 0) {
-                (void) snprintf(reterr_reason, size, "on-cpu is not available: %s", why ?: strerror(-r));
-                return r;
-        }
-
-        r = probe_arm(m->probe, PROBE_USE_ON_CPU);
-        if (r < 0)
-                (void) snprintf(reterr_reason, size, "the sampler could not be loaded: %s", strerror(-r));
-
-        return r;
-}
-
-/* Everything between the decision and the first sample. */
-static int running_task_start(
-                TaskManager *m,
-                RunningTask *rt,
-                const TaskRequest *request,
-                char *reterr_reason,
-                size_t size) {
-        int r;
-
-        r = probe_make_ready(m, reterr_reason, size);
-        if (r < 0)
-                return r;
-
-        rt->task->sample_period_nsec = NSEC_PER_SEC / m->config.oncpu_hz;
-        r = profile_new(m->modules, rt->task->sample_period_nsec, &rt->task->profile);
-        if (r < 0) {
-                (void) snprintf(reterr_reason, size, "out of memory");
-                return r;
-        }
-
-        oncpu_task_init(&rt->oncpu, rt->task, m->probe, m->cache);
-        r = sample_subject(m, rt, request->subject, reterr_reason, size);
-        if (r < 0)
-                oncpu_task_done(&rt->oncpu);
-
-        return r;
+        return kinds;
 }
 
 /* -EEXIST or -EBUSY as task_manager_start() has it. */
 static int may_start(TaskManager *m, const TaskRequest *request) {
-        RunningTask *rt;
-
-        DL_FOREACH(m->running, rt)
-        if (rt->task->kind == request->kind && task_is_for(rt->task, request->subject))
+        if (!(request->kinds & ~kinds_running(m, request->subject)))
                 return -EEXIST;
 
         return m->n_running >= m->config.running_max ? -EBUSY : 0;
@@ -307,6 +234,8 @@ static Task *adopt(TaskManager *m, RunningTask *rt, usec_t now_usec) {
         (void) task_set_state(t, TASK_STATE_RUNNING, NULL, instant_at(now_usec));
         DL_APPEND(m->running, rt);
         m->n_running++;
+        task_recorder_begin(m, t);
+        task_governor_begin(m, rt);
 
         if (m->events.started)
                 m->events.started(t, m->events.userdata);
@@ -323,6 +252,7 @@ int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Ta
         assert(m);
         assert(request);
         assert(!request->subject.process != !request->subject.unit);
+        assert(request->kinds != 0 && !(request->kinds & ~PROFILE_KINDS_ALL));
         assert(ret_task);
 
         *ret_task = NULL;
@@ -344,11 +274,13 @@ int task_manager_start(TaskManager *m, TaskRequest *request, usec_t now_usec, Ta
         rt->task = t;
         rt->deadline_usec = now_usec + MIN_OF(t->duration_usec, USEC_INFINITY - now_usec);
 
-        r = running_task_start(m, rt, request, reason, sizeof(reason));
+        r = task_manager_begin(
+                        m, rt, request->subject, kinds_running(m, request->subject), reason, sizeof(reason));
         if (r < 0)
                 return fail_to_start(m, TAKE_PTR(t), r, reason, now_usec);
 
         TAKE_PTR(t);
+        m->now_usec = now_usec;
         *ret_task = adopt(m, TAKE_PTR(rt), now_usec);
         return 0;
 }
@@ -373,7 +305,8 @@ bool task_manager_is_running(TaskManager *m, Subject subject, ProfileKind kind) 
         assert(m);
 
         DL_FOREACH(m->running, rt)
-        if (rt->task->kind == kind && (task_is_for(rt->task, subject) || task_covers(m, rt->task, subject)))
+        if ((rt->task->kinds & PROFILE_KIND_BIT(kind)) &&
+            (task_is_for(rt->task, subject) || task_covers(m, rt->task, subject)))
                 return true;
 
         return false;

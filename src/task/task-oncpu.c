@@ -2,17 +2,9 @@
 #include "task/task-oncpu.h"
 
 #include "host/clock.h"
+#include "task/task-kind.h"
 
 #include <utlist.h>
-
-typedef struct ResolvedStack {
-        ResolvedFrame user[RESOLVED_FRAMES_MAX];
-        Frame frames[CPROF_STACK_MAX +
-                     RESOLVED_FRAMES_MAX]; /* kernel frames are the same in every profile */
-        unsigned n_kernel, n_user;
-        bool has_python, python_consistent;
-} ResolvedStack;
-_Static_assert(CPROF_STACK_MAX + RESOLVED_FRAMES_MAX <= PROFILE_FRAMES_MAX, "a sample fits a profile");
 
 void oncpu_task_init(OncpuTask *o, Task *task, Probe *probe, ProcessCache *cache) {
         assert(o);
@@ -40,6 +32,31 @@ SampledProcess *oncpu_task_find(OncpuTask *o, pid_t pid) {
         return NULL;
 }
 
+/* Ends the watch for those kinds of the task that come before @end. */
+static void task_unwatch(OncpuTask *o, pid_t pid, ProfileKind end) {
+        for (ProfileKind k = 0; k < end; k++)
+                if (o->task->kinds & PROFILE_KIND_BIT(k))
+                        probe_unwatch(o->probe, pid, task_kind_use(k));
+}
+
+/* For all kinds or for none. */
+static int task_watch(OncpuTask *o, pid_t pid) {
+        int r;
+
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++) {
+                if (!(o->task->kinds & PROFILE_KIND_BIT(k)))
+                        continue;
+
+                r = probe_watch(o->probe, pid, task_kind_use(k));
+                if (r < 0) {
+                        task_unwatch(o, pid, k);
+                        return r;
+                }
+        }
+
+        return 0;
+}
+
 int oncpu_task_add(OncpuTask *o, ProcessKey key, SampledProcess **ret_process) {
         SampledProcess *p, *head;
         ProcessEntry *e;
@@ -56,7 +73,7 @@ int oncpu_task_add(OncpuTask *o, ProcessKey key, SampledProcess **ret_process) {
                 return r;
 
         p = calloc(1, sizeof(*p));
-        r = p ? probe_watch(o->probe, key.pid, PROBE_USE_ON_CPU) : -ENOMEM;
+        r = p ? task_watch(o, key.pid) : -ENOMEM;
         if (r < 0) {
                 free(p);
                 process_cache_put(o->cache, e);
@@ -82,7 +99,7 @@ void oncpu_task_remove(OncpuTask *o, SampledProcess *p) {
 
         assert(p->owner == o);
 
-        probe_unwatch(o->probe, e->key.pid, PROBE_USE_ON_CPU);
+        task_unwatch(o, e->key.pid, _PROFILE_KIND_MAX);
 
         DL_DELETE2(head, p, entry_prev, entry_next);
         e->users = head;
@@ -107,53 +124,6 @@ void oncpu_forget_process(ProcessCache *cache, ProcessEntry *e) {
                 }
 }
 
-/* Return addresses name the instruction after the call, which may belong to the next line or function
- * already; only the innermost address of each side is where it was. */
-static uint64_t frame_address(uint64_t address, unsigned index) {
-        return index > 0 && address > 0 ? address - 1 : address;
-}
-
-static void
-stack_resolve(ResolvedStack *s,
-              ProcessCache *cache,
-              ProcessEntry *e,
-              const struct cprof_sample *sample,
-              usec_t now_usec) {
-        const __u64 *user;
-
-        /* The record comes from our own BPF program; still, no count of it may lead out of our arrays. */
-        s->n_kernel = MIN_OF((unsigned) sample->n_kernel, (unsigned) CPROF_STACK_MAX);
-        s->n_user = MIN_OF((unsigned) sample->n_user, (unsigned) CPROF_STACK_MAX);
-
-        for (unsigned i = 0; i < s->n_kernel; i++)
-                s->frames[i] = FRAME(PROFILE_MODULE_KERNEL, frame_address(sample->frames[i], i));
-
-        user = sample->frames + sample->n_kernel;
-        for (unsigned i = 0; i < s->n_user; i++) {
-                ResolvedFrame *f = s->user + i;
-                FrameQuery q = {
-                        .address = frame_address(user[i], i),
-                        .innermost = i == 0,
-                        .now_usec = now_usec,
-                };
-
-                f->address = q.address;
-                f->module = NULL;
-                if (process_cache_resolve(cache, e, &q, &f->module, &f->offset) >= 0)
-                        (void) module_ref(f->module);
-        }
-
-        s->has_python = sample->n_python > 0;
-        if (s->has_python)
-                s->n_user = process_cache_resolve_python(
-                                cache, e, sample, now_usec, s->user, s->n_user, &s->python_consistent);
-}
-
-static void stack_release(ResolvedStack *s) {
-        for (unsigned i = 0; i < s->n_user; i++)
-                s->user[i].module = module_unref(s->user[i].module);
-}
-
 static void task_note_instant(Task *t, usec_t at_usec) {
         /* CPUs are drained one after the other: the first to arrive need not be the first to happen. */
         if (t->first_sample.monotonic_usec == 0 || at_usec < t->first_sample.monotonic_usec)
@@ -162,56 +132,56 @@ static void task_note_instant(Task *t, usec_t at_usec) {
                 t->last_sample.monotonic_usec = at_usec; /* the other clock: oncpu_task_update() */
 }
 
-static void task_add_stack(Task *t, const struct cprof_sample *sample, ResolvedStack *s) {
-        unsigned n = s->n_kernel;
+static void note_end(Task *t, const struct cprof_sample *sample, bool has_user_stack) {
+        unsigned end = sample->end < CPROF_END_MAX ? sample->end : CPROF_END_NONE;
 
-        for (unsigned i = 0; i < s->n_user; i++) {
-                const ResolvedFrame *f = s->user + i;
-                unsigned module = PROFILE_MODULE_UNKNOWN;
-
-                if (f->module)
-                        module = profile_module_index(t->profile, f->module);
-                if (module == PROFILE_MODULE_UNKNOWN)
-                        t->losses.n_unknown_frames++;
-
-                s->frames[n++] = FRAME(module, module == PROFILE_MODULE_UNKNOWN ? f->address : f->offset);
-        }
-
-        if (n == 0) /* no stack at all: the time was still spent */
-                s->frames[n++] = FRAME(PROFILE_MODULE_UNKNOWN, 0);
-        if (s->n_user == 0)
+        t->quality.ends[has_user_stack ? end : CPROF_END_NONE]++;
+        if (has_user_stack)
+                t->quality.n_stacks_user++;
+        else
                 t->losses.n_no_user_stack++;
-        if (s->has_python && !s->python_consistent)
-                t->losses.n_python_mismatch++;
-
-        (void) profile_add(
-                        t->profile, sample->comm, s->frames, n, s->n_kernel, 1); /* counts what it refuses */
-        task_note_instant(t, sample->at_ns / NSEC_PER_USEC);
 }
 
-void oncpu_take_sample(ProcessCache *cache, const struct cprof_sample *sample, usec_t now_usec) {
-        ProcessEntry *e = process_cache_find(cache, (pid_t) sample->pid);
-        SampledProcess *head, *p;
-        ResolvedStack s;
-        bool resolved = false;
+/* Older samples were taken for another task and are not this one's. */
+static bool task_takes(const Task *t, const struct cprof_sample *sample) {
+        return sample->at_ns >= t->started.monotonic_usec * NSEC_PER_USEC &&
+                        (t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU));
+}
 
-        head = e ? e->users : NULL;
+bool oncpu_wants_sample(const ProcessEntry *e, const struct cprof_sample *sample) {
+        const SampledProcess *head = e->users, *p;
+
+        if (!(sample->flags & CPROF_SAMPLE_TASK))
+                return false;
+
+        DL_FOREACH2(head, p, entry_next)
+        if (task_takes(p->owner->task, sample))
+                return true;
+
+        return false;
+}
+
+void oncpu_take_sample(
+                ProcessEntry *e,
+                const struct cprof_sample *sample,
+                const ResolvedStack *s,
+                unsigned weight) {
+        SampledProcess *head = e->users, *p;
+
         DL_FOREACH2(head, p, entry_next) {
                 Task *t = p->owner->task;
 
-                /* Older ones were taken for another task and are not this one's. */
-                if (sample->at_ns < t->started.monotonic_usec * NSEC_PER_USEC)
+                if (!task_takes(t, sample))
                         continue;
 
-                if (!resolved)
-                        stack_resolve(&s, cache, e, sample, now_usec);
-                resolved = true;
+                note_end(t, sample, s->n_user > 0);
+                t->quality.n_python_frames += (uint64_t) s->n_python * weight;
+                t->losses.n_python_mismatch += s->python_misfit;
 
-                task_add_stack(t, sample, &s);
+                /* counts what it refuses */
+                (void) stack_add(s, t->profile, sample->comm, weight, &t->losses.n_unknown_frames);
+                task_note_instant(t, sample->at_ns / NSEC_PER_USEC);
         }
-
-        if (resolved)
-                stack_release(&s);
 }
 
 void oncpu_task_update(OncpuTask *o) {

@@ -3,9 +3,11 @@
 
 #include "probe/probe.h"
 #include "task/process-cache.h"
+#include "task/resolve.h"
 #include "task/task.h"
 
-/* The on-CPU recording of one task: which processes are sampled for it, and their samples. */
+/* The recording of one task: which processes are watched for it (for each kind that it records), and the
+ * samples of those that run. */
 typedef struct OncpuTask OncpuTask;
 
 /* One process sampled for one task. */
@@ -41,8 +43,13 @@ SampledProcess *oncpu_task_find(OncpuTask *o, pid_t pid);
 /* The process is gone: takes it from all tasks and from the cache. */
 void oncpu_forget_process(ProcessCache *cache, ProcessEntry *e);
 
-/* Books @sample on every task that has the process. */
-void oncpu_take_sample(ProcessCache *cache, const struct cprof_sample *sample, usec_t now_usec);
+/* Whether any task that has the process records @sample. */
+bool oncpu_wants_sample(const ProcessEntry *e, const struct cprof_sample *sample);
+
+/* Books @sample, resolved to @s, on each of those, as @weight samples: more than one while the sampler
+ * leaves some out. */
+void oncpu_take_sample(
+                ProcessEntry *e, const struct cprof_sample *sample, const ResolvedStack *s, unsigned weight);
 
 /* Brings the counts of the task up to date. What the ring lost is known for the host only: two tasks at the
  * same time both show it. */

@@ -20,7 +20,7 @@ static void forget_exited(TaskManager *m, pid_t pid) {
         ProcessEntry *e = process_cache_find(m->cache, pid);
 
         if (e && !is_of_process_task(e))
-                oncpu_forget_process(m->cache, e);
+                task_manager_forget_entry(m, e);
 }
 
 static void on_exit_event(TaskManager *m, pid_t pid) {

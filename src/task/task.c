@@ -60,6 +60,7 @@ Task *task_free(Task *t) {
                 return NULL;
 
         profile_free(t->profile);
+        profile_free(t->before);
         task_causes_free(t->causes, t->n_causes);
         free(t->reason);
         free(t->unit);
@@ -67,11 +68,14 @@ Task *task_free(Task *t) {
         free(t->exe);
         free(t->invocation_id);
         free(t->hottest);
+        free(t->left_out);
+        free(t->kernel_path);
+        free(t->thinned);
         free(t);
         return NULL;
 }
 
-int task_new(ProfileKind kind, usec_t realtime_usec, uint16_t random16, Task **ret_task) {
+int task_new(ProfileKinds kinds, usec_t realtime_usec, uint16_t random16, Task **ret_task) {
         _cleanup_(task_freep) Task *t = NULL;
         time_t sec = (time_t) (realtime_usec / USEC_PER_SEC);
         struct tm tm;
@@ -91,7 +95,7 @@ int task_new(ProfileKind kind, usec_t realtime_usec, uint16_t random16, Task **r
         n = strftime(t->id, sizeof(t->id), "%Y%m%dT%H%M%S", &tm);
         (void) snprintf(t->id + n, sizeof(t->id) - n, "-%04x", random16);
 
-        t->kind = kind;
+        t->kinds = kinds;
         t->state = TASK_STATE_PENDING;
 
         *ret_task = TAKE_PTR(t);
@@ -139,4 +143,41 @@ int task_set_state(Task *t, TaskState state, const char *reason, TaskInstant now
         free(t->reason);
         t->reason = copy;
         return 0;
+}
+
+const char *task_end_to_string(unsigned end) {
+        static const char *const names[CPROF_END_MAX] = {
+                [CPROF_END_ROOT] = "root",
+                [CPROF_END_FRAME_POINTER] = "frame-pointer",
+                [CPROF_END_NO_MAPPING] = "no-mapping",
+                [CPROF_END_NO_ROW] = "no-row",
+                [CPROF_END_UNSUPPORTED] = "unsupported",
+                [CPROF_END_REGISTER] = "register",
+                [CPROF_END_UNREADABLE] = "unreadable",
+                [CPROF_END_BACKWARDS] = "backwards",
+                [CPROF_END_TRUNCATED] = "truncated",
+                [CPROF_END_HELPER] = "helper",
+                [CPROF_END_NONE] = "none",
+        };
+
+        return end < CPROF_END_MAX ? names[end] : NULL;
+}
+
+static double percent(double part, double whole) {
+        return whole > 0 ? MIN_OF(100 * part / whole, 100.0) : -1;
+}
+
+double task_quality_complete_percent(const Task *t) {
+        const TaskQuality *q = &t->quality;
+
+        return percent((double) q->ends[CPROF_END_ROOT] + (double) q->ends[CPROF_END_FRAME_POINTER],
+                       (double) q->n_stacks_user);
+}
+
+double task_quality_named_percent(const Task *t) {
+        return percent((double) t->quality.n_frames_named, (double) t->quality.n_frames);
+}
+
+double task_cost_percent(const Task *t) {
+        return t->cost.wall_nsec > 0 ? (double) t->cost.host_share_ppm / 10000 : -1;
 }

@@ -5,12 +5,6 @@
 
 _Static_assert(TRIGGER_BUSIEST_MAX == BUSIEST_SUBJECTS_MAX, "one limit under two names");
 
-/* What makes two causes one request; beside the requests, because those are large and this is searched. */
-typedef struct RequestKey {
-        const void *subject; /* a Process or a Unit */
-        ProfileKind kind;
-} RequestKey;
-
 struct Trigger {
         Cooldown *cooldown; /* borrowed, outlives us */
         TriggerOps ops;
@@ -19,7 +13,9 @@ struct Trigger {
 
         Busiest busiest;
         size_t n_requests;
-        RequestKey keys[TRIGGER_REQUESTS_MAX];
+        /* What makes two causes one request: a Process or a Unit. Beside the requests, because those are
+         * large and this is searched. */
+        const void *keys[TRIGGER_REQUESTS_MAX];
         TriggerRequest requests[TRIGGER_REQUESTS_MAX];
 };
 
@@ -81,55 +77,80 @@ static bool is_silent(const Trigger *t, Subject s, ProfileKind kind) {
                         0;
 }
 
-static TriggerRequest *find_request(Trigger *t, RequestKey key) {
+static const void *subject_key(Subject s) {
+        return s.process ? (const void *) s.process : s.unit;
+}
+
+static TriggerRequest *find_request(Trigger *t, Subject subject) {
         /* Backwards: the causes of one subject come together. */
         for (size_t i = t->n_requests; i > 0; i--)
-                if (t->keys[i - 1].subject == key.subject && t->keys[i - 1].kind == key.kind)
+                if (t->keys[i - 1] == subject_key(subject))
                         return t->requests + i - 1;
 
         return NULL;
 }
 
-/* A new request unless something speaks against it: then NULL, and counted. */
-static TriggerRequest *add_request(Trigger *t, Subject subject, RequestKey key) {
+/* NULL: no room, counted. */
+static TriggerRequest *add_request(Trigger *t, Subject subject) {
         TriggerRequest *q;
 
-        if (is_silent(t, subject, key.kind)) {
-                t->counters.n_silent++;
-                return NULL;
-        }
-        if (t->ops.is_running(subject, key.kind, t->ops.userdata)) {
-                t->counters.n_running++;
-                return NULL;
-        }
         if (t->n_requests == TRIGGER_REQUESTS_MAX) {
                 t->counters.n_over_cap++;
                 return NULL;
         }
 
-        t->keys[t->n_requests] = key;
+        t->keys[t->n_requests] = subject_key(subject);
         q = t->requests + t->n_requests++;
         q->subject = subject;
-        q->kind = key.kind;
+        q->kinds = 0;
         q->duration_usec = q->silence_usec = 0;
         q->n_causes = 0;
         q->n_causes_dropped = 0;
         return q;
 }
 
-static void add_cause(Trigger *t, const Cause *cause, ProfileKind kind) {
-        RequestKey key = {
-                .subject = cause->subject.process ? (const void *) cause->subject.process
-                                                  : cause->subject.unit,
-                .kind = kind,
-        };
-        TriggerRequest *q = find_request(t, key);
+static ProfileKinds kinds_running(const Trigger *t, Subject s, ProfileKinds kinds) {
+        ProfileKinds running = 0;
+
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
+                if ((kinds & PROFILE_KIND_BIT(k)) && t->ops.is_running(s, k, t->ops.userdata))
+                        running |= PROFILE_KIND_BIT(k);
+
+        return running;
+}
+
+static ProfileKinds kinds_silent(const Trigger *t, Subject s, ProfileKinds kinds) {
+        ProfileKinds silent = 0;
+
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
+                if ((kinds & PROFILE_KIND_BIT(k)) && is_silent(t, s, k))
+                        silent |= PROFILE_KIND_BIT(k);
+
+        return silent;
+}
+
+static void add_cause(Trigger *t, const Cause *cause) {
+        ProfileKinds kinds = cause->policy->kinds;
+        TriggerRequest *q = find_request(t, cause->subject);
+
+        kinds &= ~kinds_silent(t, cause->subject, kinds);
+        if (kinds == 0) {
+                t->counters.n_silent++;
+                return;
+        }
+
+        kinds &= ~kinds_running(t, cause->subject, kinds);
+        if (kinds == 0) {
+                t->counters.n_running++;
+                return;
+        }
 
         if (!q)
-                q = add_request(t, cause->subject, key);
+                q = add_request(t, cause->subject);
         if (!q)
                 return;
 
+        q->kinds |= kinds;
         q->duration_usec = MAX_OF(q->duration_usec, cause->policy->duration_usec);
         q->silence_usec = MAX_OF(q->silence_usec, cause->policy->silence_usec);
         if (q->n_causes == TRIGGER_CAUSES_MAX)
@@ -138,18 +159,12 @@ static void add_cause(Trigger *t, const Cause *cause, ProfileKind kind) {
                 q->causes[q->n_causes++] = *cause;
 }
 
-static void add_cause_for_kinds(Trigger *t, const Cause *cause) {
-        for (ProfileKind kind = 0; kind < _PROFILE_KIND_MAX; kind++)
-                if (cause->policy->kinds & (1U << kind))
-                        add_cause(t, cause, kind);
-}
-
 void trigger_add(Trigger *t, const Cause *cause) {
         assert(t);
         assert(cause && cause->policy && cause->trigger);
 
         if (cause->trigger->metric != METRIC_SYSTEM_LOAD) {
-                add_cause_for_kinds(t, cause);
+                add_cause(t, cause);
                 return;
         }
 
@@ -164,32 +179,30 @@ static void add_busiest(Trigger *t) {
 
                 for (size_t k = 0; k < p->n_subjects; k++)
                         for (size_t c = 0; c < p->subjects[k].n_causes; c++)
-                                add_cause_for_kinds(t, p->subjects[k].causes + c);
+                                add_cause(t, p->subjects[k].causes + c);
         }
 }
 
-static void start_silence(Trigger *t, const TriggerRequest *q) {
+static void start_silence(Trigger *t, const TriggerRequest *q, ProfileKind kind) {
         const char *unit = subject_unit_name(q->subject), *process = subject_process_name(q->subject);
         usec_t until_usec = t->now_usec + q->silence_usec;
         int r;
 
-        if (q->silence_usec == 0)
-                return;
-
-        r = cooldown_start(t->cooldown, unit, process, q->kind, until_usec);
+        r = cooldown_start(t->cooldown, unit, process, kind, until_usec);
         if (r == -EUSERS) {
                 cooldown_forget_expired(t->cooldown, t->now_usec);
-                r = cooldown_start(t->cooldown, unit, process, q->kind, until_usec);
+                r = cooldown_start(t->cooldown, unit, process, kind, until_usec);
         }
         if (r < 0)
                 t->counters.n_not_silenced++;
 }
 
-static bool start_request(Trigger *t, const TriggerRequest *q) {
+static bool start_request(Trigger *t, TriggerRequest *q) {
         int r;
 
         /* Asked again: a request before this one may have become a task for the unit. */
-        if (t->ops.is_running(q->subject, q->kind, t->ops.userdata)) {
+        q->kinds &= ~kinds_running(t, q->subject, q->kinds);
+        if (q->kinds == 0) {
                 t->counters.n_running += q->n_causes + q->n_causes_dropped;
                 return false;
         }
@@ -204,7 +217,10 @@ static bool start_request(Trigger *t, const TriggerRequest *q) {
                 return false;
         }
 
-        start_silence(t, q);
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX && q->silence_usec > 0; k++)
+                if (q->kinds & PROFILE_KIND_BIT(k))
+                        start_silence(t, q, k);
+
         return r >= 0;
 }
 

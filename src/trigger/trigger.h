@@ -4,9 +4,10 @@
 #include "policy/watch-set.h"
 #include "trigger/cooldown.h"
 
-/* From the causes of one second to the tasks to start: groups by (subject, kind), merges the causes of
- * several policies into one request, drops what is silent or already running, and for system-load keeps per
- * policy only the subjects that use most CPU, silent ones among them: the next busiest are no substitute. */
+/* From the causes of one second to the tasks to start: groups by subject, merges the causes of several
+ * policies and the kinds that they ask for into one request, drops the kinds that are silent or already
+ * recorded and the causes that have no kind left, and for system-load keeps per policy only the subjects
+ * that use most CPU, silent ones among them: the next busiest are no substitute. */
 typedef struct Trigger Trigger;
 
 #define TRIGGER_CAUSES_MAX 16U    /* per request; more are counted in n_causes_dropped */
@@ -15,7 +16,7 @@ typedef struct Trigger Trigger;
 
 typedef struct TriggerRequest {
         Subject subject;
-        ProfileKind kind;
+        ProfileKinds kinds;   /* one at least */
         usec_t duration_usec; /* the longest of its policies */
         usec_t silence_usec;  /* the longest */
         Cause causes[TRIGGER_CAUSES_MAX];
@@ -37,8 +38,8 @@ typedef struct TriggerOps {
 
 typedef struct TriggerCounters {
         uint64_t n_over_cap; /* causes whose subject got no request: TRIGGER_REQUESTS_MAX, or no memory */
-        uint64_t n_silent;   /* causes that silence dropped */
-        uint64_t n_running;  /* causes dropped because such a task runs */
+        uint64_t n_silent;   /* causes of which silence dropped all kinds */
+        uint64_t n_running;  /* causes dropped because tasks of kinds that were not silent run */
         uint64_t n_dead;     /* requests whose process was gone */
         uint64_t n_busy;     /* requests the host budget refused */
         uint64_t n_not_silenced; /* tasks started without silence to follow, for want of memory or place */

@@ -81,7 +81,8 @@ static void bench_close(Bench *b) {
 
 /* Runs one task on @pid for @duration_usec as the daemon would. */
 static Task *record(Bench *b, pid_t pid, usec_t duration_usec) {
-        TaskRequest request = { .kind = PROFILE_KIND_ON_CPU, .duration_usec = duration_usec };
+        TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                                .duration_usec = duration_usec };
         Task *task;
 
         cr_assert_eq(target_set_refresh(b->targets, clock_monotonic_usec()), 0);
@@ -219,7 +220,8 @@ Test(oncpu, threads_are_told_apart_by_name) {
 
 Test(oncpu, a_process_that_exits_ends_its_task_with_its_data) {
         pid_t pid = spawn_workload(1);
-        TaskRequest request = { .kind = PROFILE_KIND_ON_CPU, .duration_usec = USEC_PER_MINUTE };
+        TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                                .duration_usec = USEC_PER_MINUTE };
         Bench b = {};
         Task *task;
 

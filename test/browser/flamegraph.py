@@ -58,9 +58,9 @@ def big_stacks():
         yield f"worker-{i * 8 // N_BIG};{';'.join(stack)};leaf_{i} {r.randint(1, 9)}\n"
 
 
-def make_page(program, path, lines, title):
+def make_page(program, path, lines, title, seconds=str(WINDOW_SECONDS), *before):
     with open(path, "wb") as f:
-        subprocess.run([program, title, "browser test", str(WINDOW_SECONDS)], input="".join(lines).encode(), stdout=f,
+        subprocess.run([program, title, "browser test", seconds, *before], input="".join(lines).encode(), stdout=f,
                        check=True)
 
 
@@ -263,6 +263,60 @@ def check_edges(tap, browser, program, directory):
     tap.equal(browser.console(), [], "the console stays empty at the edges")
 
 
+def tooltip(browser, name):
+    browser.move(*centre(browser, name))
+    return browser.run("""const t = document.getElementById('tooltip'), of = tag => [...t.querySelectorAll(tag)];
+        return Object.fromEntries(of('dt').map((dt, i) => [dt.textContent, of('dd')[i].textContent]))""")
+
+
+def check_diff(tap, browser, program, directory, screenshot):
+    before, path = os.path.join(directory, "before.folded"), os.path.join(directory, "diff.html")
+    with open(before, "w") as f:
+        f.write("t;main;steady 10\nt;main;falls 20\nt;main;gone 10\n")
+    make_page(program, path, ["t;main;steady 100\n", "t;main;falls 100\n", "t;main;grows 200\n"], "diff", "0.01", before)
+    open_page(browser, path)
+
+    tap.equal(tooltip(browser, "falls"), {"before": "50.0 % (20)", "during": "25.0 % (100)", "change": "\u221225.0 points",
+              "self change": "\u221225.0 points"}, "a difference shows both shares and the change")
+    tap.equal(tooltip(browser, "grows"), {"before": "0.0 % (0)", "during": "50.0 % (200)", "change": "+50.0 points",
+              "self change": "+50.0 points"}, "what is new grew by its whole share")
+    tap.equal(tooltip(browser, "steady")["change"], "\u00b10.00 points", "ten times the samples are no change of the share")
+    tap.equal(rect(browser, "gone"), None, "widths are those of the later profile")
+    share = rect(browser, "grows")["width"] / rect(browser, "all")["width"]
+    tap.check(abs(share - 0.5) < 1e-6, "half of the later samples is half of the width", share)
+
+    red, blue, grey = (edge_pixel(browser, name) for name in ("grows", "falls", "steady"))
+    tap.check(red[0] > red[2] + 40, "what grew is red", red)
+    tap.check(blue[2] > blue[0] + 40, "what shrank is blue", blue)
+    tap.check(max(grey[:3]) - min(grey[:3]) < 20, "what kept its share is grey", grey)
+    legend = browser.run("return [...document.querySelectorAll('#legend li')].map(li => li.textContent)")
+    tap.equal(legend, ["smaller share than before", "as before", "larger share"], "the legend tells the colours")
+
+    cells = browser.wait("""const done = arguments[0], rows = document.getElementById('functions').rows;
+        const look = () => rows.length > 0 ? done([...rows].map(row => [row.cells[2].textContent,
+            row.cells[0].querySelector('span').textContent])) : setTimeout(look, 5);
+        look();""")
+    tap.equal(cells, [["grows", "+50.0"], ["falls", "\u221225.0"], ["gone", "\u221225.0"]],
+              "the table has the changes, of what is gone too")
+    browser.keys("/", "falls")
+    after_drawing(browser)
+    tap.equal(text(browser, "#matched"), "matched: 25.0 % (100 samples), before 50.0 %", "a search counts both sides")
+    browser.keys("Escape")
+    browser.click(*centre(browser, "main"))
+    tap.equal(current(browser), "main", "a click zooms a difference")
+    tap.equal(browser.console(), [], "the console stays empty with a difference")
+    browser.screenshot(screenshot.replace(".png", "-diff.png"))
+
+
+def check_times(tap, browser, program, directory):
+    path = os.path.join(directory, "times.html")
+    make_page(program, path, ["t;main;read_[k] 1500000\n", "t;main;poll_[k] 500000\n"], "off-cpu", "time")
+    open_page(browser, path)
+    tap.check("2.00 s blocked" in text(browser, "#subtitle"), "times off CPU are added up as times")
+    tap.equal(tooltip(browser, "read"), {"blocked": "1.50 s", "of all": "75.0 %", "self": "1.50 s"},
+              "and shown as times, once")
+
+
 CLICK_TO_DRAWN = """
     window.drawn = new Promise(done => {
         const onClick = event => requestAnimationFrame(() => requestAnimationFrame(() =>
@@ -308,6 +362,8 @@ def main(program, screenshot):
         with tempfile.TemporaryDirectory() as directory, webdriver.Browser() as browser:
             check_small(tap, browser, program, directory, screenshot)
             check_edges(tap, browser, program, directory)
+            check_diff(tap, browser, program, directory, screenshot)
+            check_times(tap, browser, program, directory)
             check_big(tap, browser, program, directory, screenshot)
     except Exception as error:
         for line in traceback.format_exc().splitlines():

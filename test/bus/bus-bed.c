@@ -74,13 +74,13 @@ static int reload(void *userdata) {
 static int
 start_task(void *userdata,
            Subject subject,
-           ProfileKind kind,
+           ProfileKinds kinds,
            usec_t duration_usec,
            char ret_id[static TASK_ID_MAX]) {
         BusBed *b = userdata;
         usec_t now_usec = clock_monotonic_usec();
         TaskRequest request = {
-                .kind = kind,
+                .kinds = kinds,
                 .subject = subject,
                 .duration_usec = duration_usec > 0 ? duration_usec : 30 * USEC_PER_SEC,
                 .decided = instant(now_usec),
@@ -109,6 +109,19 @@ static int resolve_id(void *userdata, const char *text, char ret_id[static TASK_
         BusBed *b = userdata;
 
         return store_resolve_id(b->store, text, ret_id);
+}
+
+static int hottest(void *userdata, const char *unit, usec_t span_usec, unsigned max, BusHottest *request) {
+        BusBed *b = userdata;
+
+        if (b->hottest_error < 0)
+                return b->hottest_error;
+
+        cr_assert_str_eq(unit, "web.service");
+        cr_assert_eq(span_usec, 5 * USEC_PER_SEC);
+        cr_assert_eq(max, 2);
+        b->hottest = request;
+        return 0;
 }
 
 /* A filter of the client: notes signals. */
@@ -151,6 +164,7 @@ static void connect_bus(BusBed *b) {
                 .start_task = start_task,
                 .resolve_id = resolve_id,
                 .find_task = find_task,
+                .hottest = hottest,
                 .userdata = b,
         };
         int fds[2];
@@ -251,6 +265,7 @@ void bus_bed_done(BusBed *b) {
         b->tasks = task_manager_free(b->tasks);
         bus_bed_finish(b);
 
+        b->hottest = bus_hottest_free(b->hottest);
         b->bus = bus_free(b->bus);
         b->client = sd_bus_flush_close_unref(b->client);
         b->server = sd_bus_flush_close_unref(b->server);
@@ -290,7 +305,8 @@ void bus_bed_store(BusBed *b) {
         TaskInstant at = { 1, BUS_BED_STORED_REALTIME };
         _cleanup_(task_freep) Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, BUS_BED_STORED_REALTIME, 0x9f3c, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), BUS_BED_STORED_REALTIME, 0x9f3c, &t),
+                     0);
         t->unit = strdup("old.service");
         t->process = strdup("java");
         t->key.pid = 77;
@@ -349,7 +365,7 @@ void bus_bed_finish(BusBed *b) {
                 symbols = symbol_job_take(job);
         }
 
-        sinks_task_ended(&b->sinks, t, symbols ? t->profile : NULL, symbols);
+        sinks_task_ended(&b->sinks, t, &(TaskEvidence){ .profile = t->profile, .symbols = symbols });
         if (b->bus)
                 bus_emit_task_finished(b->bus, t);
 }

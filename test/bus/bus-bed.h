@@ -23,6 +23,9 @@ typedef struct BusBed {
         Symbolizer *symbolizer;
         char **config_problems;
 
+        int hottest_error;
+        BusHottest *hottest; /* the question that waits; owned */
+
         int reload_error;
         unsigned n_reloads;
         Task *finishing; /* over and not yet written; owned */

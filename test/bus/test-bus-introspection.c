@@ -210,9 +210,9 @@ Test(test_bus_introspection, the_object_is_what_the_contract_says) {
 
 Test(test_bus_introspection, whatever_changes_or_discloses_something_needs_privilege) {
         static const char *const expected[] = {
-                "method AddPolicy",  "method DeleteTask", "method GetProfile",
-                "method MaskPolicy", "method Reload",     "method RemovePolicy",
-                "method StartTask",  "method StopTask",   "method UnmaskPolicy",
+                "method AddPolicy",  "method DeleteTask",   "method GetHottest",   "method GetProfile",
+                "method MaskPolicy", "method Reload",       "method RemovePolicy", "method StartTask",
+                "method StopTask",   "method UnmaskPolicy",
         };
         Reader live = {};
 

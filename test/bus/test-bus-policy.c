@@ -155,8 +155,8 @@ Test(test_bus_policy, a_bad_policy_is_refused_with_its_line_and_leaves_no_file, 
         } rows[] = {
                 { "[Policy]\nUnit=web\n[Trigger]\nWhen=proces-cpu >= 80%\n",
                   "x.policy:4: When=proces-cpu >= 80%: proces-cpu: unknown metric, did you mean process-cpu?" },
-                { "[Policy]\nUnit=web\nProfile=off-cpu\n" CPU_TRIGGER,
-                  "x.policy:3: Profile=off-cpu: this build does not have off-cpu (it has on-cpu)" },
+                { "[Policy]\nUnit=web\nProfile=network\n" CPU_TRIGGER,
+                  "x.policy:3: Profile=network: this build does not have network (it has on-cpu, off-cpu)" },
                 { "", "x.policy: one of Unit=, Slice=, Exe=, User= is needed" },
                 { "Unit=web\n", "x.policy:1: assignment before the first section header" },
         };

@@ -32,10 +32,31 @@ Test(test_bus_profile, a_profile_is_refused_while_there_is_none, .init = init, .
                       "Task '" BUS_BED_STORED_ID "' has no profile.");
         bus_bed_fails(bus_bed_call(&b, "GetProfile", "ss", BUS_BED_STORED_ID, "svg"),
                       NULL,
-                      "'svg' is no format, expected pprof or folded.");
+                      "'svg' is no format, expected pprof, folded, folded-offcpu, before-pprof or before-folded.");
         bus_bed_fails(bus_bed_call(&b, "GetProfile", "ss", "1999", "pprof"),
                       CPROF_BUS_ERROR_NO_SUCH_TASK,
                       "No task '1999'.");
+}
+
+Test(test_bus_profile, parts_and_values_that_were_not_recorded_are_refused, .init = init, .fini = done) {
+        char id[TASK_ID_MAX], before[128], off_cpu[128];
+
+        bus_bed_start(&b, "web", 0, id);
+        bus_bed_sample(&b, 10);
+        bus_bed_succeeds(bus_bed_call(&b, "StopTask", "s", id));
+        bus_bed_finish(&b);
+        (void) snprintf(before, sizeof(before), "Task '%s' has no profile of the time before.", id);
+        (void) snprintf(off_cpu, sizeof(off_cpu), "Task '%s' did not record off-cpu.", id);
+
+        bus_bed_fails(bus_bed_call(&b, "GetProfile", "ss", id, "before-pprof"),
+                      CPROF_BUS_ERROR_NO_PROFILE,
+                      before);
+        bus_bed_fails(bus_bed_call(&b, "GetProfile", "ss", id, "before-folded"),
+                      CPROF_BUS_ERROR_NO_PROFILE,
+                      before);
+        bus_bed_fails(bus_bed_call(&b, "GetProfile", "ss", id, "folded-offcpu"),
+                      CPROF_BUS_ERROR_NO_PROFILE,
+                      off_cpu);
 }
 
 Test(test_bus_profile, a_profile_comes_as_a_file_that_can_only_be_read, .init = init, .fini = done) {

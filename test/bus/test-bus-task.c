@@ -94,13 +94,18 @@ Test(test_bus_task, what_cannot_be_recorded_is_refused, .init = init, .fini = do
                 const char *error, *message;
         } rows[] = {
                 { "web",
-                  "off-cpu",
+                  "network",
                   0,
                   0,
                   CPROF_BUS_ERROR_NOT_SUPPORTED,
-                  "This build does not have the profile kind 'off-cpu'." },
-                { "web", "on-gpu", 0, 0, NULL, "'on-gpu' is no profile kind, expected on-cpu." },
-                { "web", "", 0, 0, NULL, "'' is no profile kind, expected on-cpu." },
+                  "This build does not have the profile kind 'network'." },
+                { "web",
+                  "on-gpu",
+                  0,
+                  0,
+                  NULL,
+                  "'on-gpu' is no profile kind, expected on-cpu, off-cpu or both." },
+                { "web", "", 0, 0, NULL, "'' is no profile kind, expected on-cpu, off-cpu or both." },
                 { "web",
                   "on-cpu",
                   USEC_PER_SEC - 1,
@@ -172,6 +177,31 @@ Test(test_bus_task,
         bus_bed_fails(start("web", "on-cpu", 0, 11),
                       CPROF_BUS_ERROR_BUSY,
                       "2 tasks are running already (MaxTasks=).");
+}
+
+Test(test_bus_task, kinds_combine_and_what_is_missing_is_left_out, .init = init, .fini = done) {
+        Row rows[4];
+
+        bus_bed_succeeds(start("web", "off-cpu on-cpu", 0, 10));
+        cr_assert_eq(list_tasks(rows, 4), 1);
+        cr_expect_str_eq(rows[0].kind, "on-cpu off-cpu");
+        bus_bed_fails(start("web", "on-cpu off-cpu", 0, 10),
+                      CPROF_BUS_ERROR_TASK_EXISTS,
+                      "A task of kind on-cpu off-cpu is running for 'web.service' already.");
+
+        b.fake.fail[PROBE_FEATURE_OFF_CPU] = -EPERM;
+        bus_bed_fails(start("db", "off-cpu", 0, 0),
+                      CPROF_BUS_ERROR_NOT_SUPPORTED,
+                      "Not on this host: made to fail by the test");
+        bus_bed_finish(&b); /* the one that failed */
+        bus_bed_succeeds(start("db", "on-cpu off-cpu", 0, 0));
+        cr_assert_eq(list_tasks(rows, 4), 3);
+        for (unsigned i = 0; i < 3; i++) {
+                if (strcmp(rows[i].state, "failed") == 0)
+                        cr_expect_str_eq(rows[i].kind, "off-cpu", "what was asked for");
+                else if (strcmp(rows[i].unit, "db.service") == 0)
+                        cr_expect_str_eq(rows[i].kind, "on-cpu", "what is recorded");
+        }
 }
 
 Test(test_bus_task, a_host_without_the_sampler_says_so, .init = init, .fini = done) {

@@ -219,6 +219,22 @@ Test(test_bus_window, without_the_sampler_every_rule_is_impossible, .init = init
         cr_expect_str_eq(rows[0].status, "impossible");
 }
 
+Test(test_bus_window, without_one_of_its_kinds_a_rule_is_degraded, .init = init, .fini = done) {
+        add_policy("both", "[Policy]\nUnit=db\nProfile=on-cpu off-cpu\n[Trigger]\nWhen=system-load >= 4\n");
+
+        get_windows("db", 1);
+        cr_expect_str_eq(rows[0].status, "armed");
+
+        b.fake.fail[PROBE_FEATURE_OFF_CPU] = -EPERM;
+        get_windows("db", 1);
+        cr_expect_str_eq(rows[0].status, "degraded");
+        cr_expect_str_eq(rows[0].reason, "made to fail by the test");
+
+        b.fake.fail[PROBE_FEATURE_ON_CPU] = -EPERM;
+        get_windows("db", 1);
+        cr_expect_str_eq(rows[0].status, "impossible");
+}
+
 Test(test_bus_window, a_unit_without_cpu_accounting_is_degraded, .init = init, .fini = done) {
         add_policy("unit", UNIT_POLICY);
         bus_bed_refresh(&b);

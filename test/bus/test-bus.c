@@ -89,6 +89,14 @@ Test(test_bus, features_that_are_missing_say_why, .init = init, .fini = done) {
         cr_expect_str_eq(name, probe_feature_to_string(PROBE_FEATURE_ON_CPU));
         cr_expect(!available);
         cr_expect_str_eq(reason, "made to fail by the test");
+
+        for (ProbeFeature f = PROBE_FEATURE_ON_CPU + 1; f < _PROBE_FEATURE_MAX; f++) {
+                cr_assert_gt(sd_bus_message_read(
+                                             reply, CPROF_BUS_FEATURE_SIGNATURE, &name, &available, &reason),
+                             0);
+                cr_expect_str_eq(name, probe_feature_to_string(f));
+                cr_expect(available);
+        }
         cr_expect_eq(sd_bus_message_at_end(reply, false), 1);
         sd_bus_message_unref(reply);
 }

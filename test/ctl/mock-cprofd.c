@@ -155,7 +155,7 @@ static int method_get_windows(sd_bus_message *m, void *userdata, sd_bus_error *e
         if (r < 0)
                 return r;
 
-        if (strcmp(unit, "nginx.service") != 0)
+        if (strcmp(unit, "nginx.service") != 0 && strcmp(unit, "quiet.service") != 0)
                 return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_UNIT, "No unit '%s'.", unit);
 
         r = sd_bus_message_new_method_return(m, &reply);
@@ -269,6 +269,11 @@ static const sd_bus_vtable vtable[] = {
                       SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetTask", "s", "s", mock_method_get_task, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetProfile", "ss", "h", mock_method_get_profile, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetHottest",
+                      "stu",
+                      "tta" CPROF_BUS_FUNCTION_SIGNATURE,
+                      mock_method_get_hottest,
+                      SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Reload", "", "", method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Version", "s", property_text, 0, 0),
         SD_BUS_PROPERTY("ProcessSource", "s", property_text, 0, 0),

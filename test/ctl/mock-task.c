@@ -11,19 +11,23 @@
 #include <string.h>
 
 int mock_method_start_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const char *unit, *kind;
+        const char *unit, *kinds;
         uint64_t duration;
         unsigned pid;
         int r;
 
-        r = sd_bus_message_read(m, "sstu", &unit, &kind, &duration, &pid);
+        r = sd_bus_message_read(m, "sstu", &unit, &kinds, &duration, &pid);
         if (r < 0)
                 return r;
 
         if (strcmp(unit, "nginx.service") != 0)
                 return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_UNIT, "No unit '%s'.", unit);
-        if (strcmp(kind, "on-cpu") != 0 || duration != UINT64_C(2000000))
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Bad kind or duration.");
+        if (duration != UINT64_C(2000000))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Bad duration.");
+        if (strcmp(kinds, "on-cpu off-cpu") == 0)
+                return sd_bus_reply_method_return(m, "s", MOCK_TASK_BOTH);
+        if (strcmp(kinds, "on-cpu") != 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Bad kinds '%s'.", kinds);
 
         return sd_bus_reply_method_return(m, "s", MOCK_TASK_NEW);
 }
@@ -61,6 +65,18 @@ static const char old_task[] =
                 "\"rule\":\"process-cpu >= 80% for 5 of 10s\",\"value\":97.5,\"peak\":99.5,\"hits\":5,"
                 "\"period_sec\":10,\"count\":5,\"threshold\":80}]}\n";
 
+static const char task_of_both_kinds[] =
+                "{\"format\":1,\"id\":\"" MOCK_TASK_BOTH "\",\"kinds\":[\"on-cpu\",\"off-cpu\"],"
+                "\"state\":\"finished\",\"reason\":\"duration reached\",\"unit\":\"nginx.service\",\"pid\":0,"
+                "\"n_samples\":700,\"started_monotonic_usec\":9000000,\"kernel_path\":\"eh-frame\","
+                "\"thinned\":\"every second sample only\","
+                "\"offcpu\":{\"switches\":345,\"nsec\":12000000000,\"run_queue_nsec\":2000000000},"
+                "\"before\":{\"samples\":60,\"first_sample_monotonic_usec\":5000000},"
+                "\"quality\":{\"stacks_user\":700,\"frames\":1000,\"frames_named\":750},"
+                "\"ends\":{\"root\":600,\"frame_pointer\":93,\"no_mapping\":7},"
+                "\"cost\":{\"daemon_cpu_nsec\":1500000000,\"bpf_nsec\":20000000,\"wall_nsec\":1,"
+                "\"host_share_ppm\":3000}}\n";
+
 int mock_method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Mock *mock = userdata;
         char text[512];
@@ -73,6 +89,8 @@ int mock_method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         if (strcmp(id, MOCK_TASK_OLD) == 0 || strcmp(id, "latest") == 0)
                 return sd_bus_reply_method_return(m, "s", old_task);
+        if (strcmp(id, MOCK_TASK_BOTH) == 0)
+                return sd_bus_reply_method_return(m, "s", task_of_both_kinds);
         if (strcmp(id, MOCK_TASK_NEW) != 0)
                 return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_TASK, "No task '%s'.", id);
 
@@ -98,10 +116,17 @@ int mock_method_stop_task(sd_bus_message *m, void *userdata, sd_bus_error *error
 
 /* The profile of the new task is refused once, as one that is still being written. */
 int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        static const char folded[] = "nginx;main;work;hot 90\nnginx;main;work 7\nnginx;main 3\n";
+        static const struct {
+                const char *format, *text;
+        } texts[] = {
+                { "pprof", "not really pprof" },
+                { "folded", "nginx;main;work;hot 90\nnginx;main;work 7\nnginx;main 3\n" },
+                { "before-folded", "nginx;main;work;hot 2\nnginx;main;idle 2\nnginx;main 1\n" },
+                { "folded-offcpu", "nginx;main;read_[k] 1500000\n" },
+        };
         _cleanup_(closep) int from = -EBADF, to = -EBADF;
         Mock *mock = userdata;
-        const char *id, *format;
+        const char *id, *format, *text = NULL;
         int fds[2], r;
 
         r = sd_bus_message_read(m, "ss", &id, &format);
@@ -111,13 +136,46 @@ int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *err
         if (strcmp(id, MOCK_TASK_NEW) == 0 && mock->n_profiles++ == 0)
                 return sd_bus_error_setf(error, CPROF_BUS_ERROR_TASK_RUNNING, "Being written.");
 
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (strcmp(texts[i].format, format) == 0)
+                        text = texts[i].text;
+        if (!text || (strcmp(id, MOCK_TASK_NEW) == 0 && strcmp(format, "before-folded") == 0))
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_PROFILE, "No such part.");
+
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         from = fds[0];
         to = fds[1];
 
-        if (write(to, folded, sizeof(folded) - 1) < 0)
+        if (write(to, text, strlen(text)) < 0)
                 return -errno;
 
         return sd_bus_reply_method_return(m, "h", from);
+}
+
+int mock_method_get_hottest(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        uint64_t span_usec;
+        const char *unit;
+        unsigned max;
+        int r;
+
+        r = sd_bus_message_read(m, "stu", &unit, &span_usec, &max);
+        if (r < 0)
+                return r;
+
+        if (strcmp(unit, "nginx.service") != 0)
+                return sd_bus_error_setf(error, CPROF_BUS_ERROR_NOT_SUPPORTED, "The recorder is off.");
+
+        return sd_bus_reply_method_return(
+                        m,
+                        "tta" CPROF_BUS_FUNCTION_SIGNATURE,
+                        UINT64_C(10000000),
+                        UINT64_C(200),
+                        2,
+                        "deflate(\033[2J)",
+                        UINT64_C(150),
+                        UINT64_C(150),
+                        "main",
+                        UINT64_C(0),
+                        UINT64_C(200));
 }

@@ -83,13 +83,43 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "task list", 0, "1 task listed." },
                 { "task info", 0, "decided 800us after the second closed, first sample after 9.9ms" },
                 { "task info", 0, "3 samples dropped" },
+                { "task info", 0, "on-cpu of nginx.service" },
+                { "task info " MOCK_TASK_BOTH, 0, "on-cpu off-cpu of nginx.service" },
+                { "task info " MOCK_TASK_BOTH,
+                  0,
+                  "Stacks: 99.0 % complete, 75.0 % of frames named (eh-frame)" },
+                { "task info " MOCK_TASK_BOTH, 0, " 7 left all known mappings" },
+                { "task info " MOCK_TASK_BOTH,
+                  0,
+                  "Cost: daemon used 0.30 % of the host (1.5s, and 20ms in the kernel)" },
+                { "task info " MOCK_TASK_BOTH, 0, "Waited: 12s in 345 waits, and 2s for a CPU" },
+                { "task info " MOCK_TASK_BOTH, 0, "Before: 60 samples of the 4s before" },
+                { "task info " MOCK_TASK_BOTH, 0, "Thinned: every second sample only" },
+                { "task info --json " MOCK_TASK_BOTH, 0, "\"host_share_ppm\": 3000" },
                 { "task info latest --top=1", 0, "90.0   90.0   90    90 hot" },
                 { "task info nope", 1, "No task 'nope'." },
                 { "task wait", 0, "finished (duration reached): 1188 samples" },
                 { "task export --format=folded -o -", 0, "nginx;main;work;hot 90\n" },
-                { "task export --format=svg", 1, "'pprof' or 'folded'" },
+                { "task export --format=before-folded -o -", 0, "nginx;main;work;hot 2\n" },
+                { "task export --format=svg", 1, "'pprof', 'folded', 'folded-offcpu'" },
+                { "task diff --top", 0, "-40.0    40.0     0.0        -40.0 idle" },
+                { "task diff --top", 0, "+50.0    40.0    90.0        +50.0 hot" },
+                { "task diff latest latest --top", 0, "No function's share changed." },
+                { "task diff latest latest --off-cpu --json=short", 0, "\"total\":1500000" },
+                { "task diff --off-cpu", 1, "--off-cpu needs two tasks" },
+                { "task diff nope latest", 1, "No task 'nope'." },
+                { "task flamegraph --before -o /dev/null", 0, "/dev/null\n" },
+                { "task flamegraph --off-cpu -o -", 0, "\"time\":1," },
+                { "task flamegraph --before --off-cpu -o -", 1, "on CPU only" },
+                { "task export --before", 1, "--before does not go with 'task export'" },
                 { "profile nginx --duration=2s", 0, "task flamegraph " MOCK_TASK_NEW },
+                { "task diff " MOCK_TASK_NEW " --top",
+                  1,
+                  "nothing from before its trigger: the recorder was off" },
                 { "profile nginx --duration=2s --no-wait", 0, MOCK_TASK_NEW "\n" },
+                { "profile nginx --duration=2s --on-cpu --no-wait", 0, MOCK_TASK_NEW "\n" },
+                { "profile nginx --duration=2s --off-cpu --no-wait", 1, "Bad kinds 'off-cpu'" },
+                { "profile nginx --duration=2s --off-cpu --on-cpu --no-wait", 0, MOCK_TASK_BOTH "\n" },
                 { "profile nginx --duration=soon", 1, "--duration=" },
                 { "reload", 0, "" },
         };
@@ -114,6 +144,7 @@ Test(cprofctl, json_of_every_listing_is_valid, .init = start) {
                 "policy show web --json",
                 "task list --json",
                 "task info --json --top",
+                "task diff --json",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(arguments); i++) {
@@ -145,6 +176,17 @@ Test(cprofctl, flame_graph_is_one_file_of_the_tasks_name, .init = start) {
         cr_assert_gt(asprintf(&arguments, "task flamegraph -o %s/x.html", mock.directory), 0);
         expect(arguments, 0, "/x.html\n");
         cr_expect_eq(unlink(strrchr(arguments, ' ') + 1), 0);
+}
+
+Test(cprofctl, differences_are_drawn_into_a_file_of_both_tasks, .init = start) {
+        static const char *const names[] = { "cprof-" MOCK_TASK_OLD "-diff.html",
+                                             "cprof-" MOCK_TASK_OLD "-" MOCK_TASK_OLD "-diff.html" };
+
+        cr_assert_eq(chdir(mock.directory), 0);
+        expect("task diff", 0, names[0]);
+        expect("task diff latest latest", 0, names[1]);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                cr_expect_eq(unlink(names[i]), 0, "%s", names[i]);
 }
 
 Test(cprofctl, rejected_edit_keeps_the_text, .init = start) {
@@ -205,5 +247,5 @@ Test(cprofctl, bash_completion_knows_every_verb) {
         cr_assert_not_null(f);
         cr_assert_eq(read_full_fd(fileno(f), 1 << 16, &output, &length), 0);
         cr_expect_eq(pclose(f), 0);
-        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded\n");
+        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded folded-offcpu\n");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "basic/file-io.h"
 #include "ctl/flamegraph.h"
-#include "ctl/folded.h"
+#include "ctl/folded-diff.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -42,6 +42,17 @@ static char *page_of(const char *stacks, const FlamegraphInfo *i) {
         cr_assert_eq(folded_read(in_fd, &f, NULL), 0);
         cr_assert_eq(flamegraph_write_html(f, i, out_fd), 0);
         return read_back(out_fd);
+}
+
+static Folded *parse(const char *stacks) {
+        _cleanup_(closep) int fd = memfd_create("in", MFD_CLOEXEC);
+        Folded *f = NULL;
+
+        cr_assert_geq(fd, 0);
+        cr_assert_eq(write_full_fd(fd, stacks, strlen(stacks)), 0);
+        cr_assert_eq(lseek(fd, 0, SEEK_SET), 0);
+        cr_assert_eq(folded_read(fd, &f, NULL), 0);
+        return f;
 }
 
 /* What stands between @begin and the next @end. */
@@ -122,6 +133,38 @@ Test(flamegraph, nodes_are_encoded_as_the_page_reads_them) {
 
                 cr_expect_str_eq(nodes, c->base64, "%s: got %s", c->name, nodes);
         }
+}
+
+Test(flamegraph, a_difference_has_the_counts_of_both_sides) {
+        const FlamegraphInfo odd = { .before_label = "before", .after_label = "</script>" };
+        _cleanup_(folded_freep) Folded *before = parse("t;b 3\nt;c 1\n"), *after = parse("t;a 1\nt;b 300\n");
+        _cleanup_(folded_diff_freep) FoldedDiff *d = NULL;
+        _cleanup_(freep) char *page = NULL, *nodes = NULL;
+        _cleanup_(closep) int fd = memfd_create("out", MFD_CLOEXEC);
+        json_t *json, *labels;
+
+        cr_assert_eq(folded_diff_new(before, after, &d), 0);
+        cr_assert_eq(flamegraph_write_diff_html(d, &odd, fd), 0);
+        page = read_back(fd);
+        nodes = between(page, "id=\"nodes\">", "</script>");
+        json = info_of(page);
+        labels = json_object_get(json, "diff");
+
+        /* 03 00 00 00, 00 00 01 00, 01 01 ac 02 03, 02 01 00 01: self now, then self before */
+        cr_expect_str_eq(nodes, "AwAAAAAAAQABAawCAwIBAAE=");
+        cr_expect_eq(json_integer_value(json_object_get(json, "nodes")), 4);
+        cr_expect_str_eq(json_string_value(json_array_get(labels, 0)), "before");
+        cr_expect_str_eq(json_string_value(json_array_get(labels, 1)), "</script>");
+        json_decref(json);
+}
+
+Test(flamegraph, counts_are_times_only_with_a_unit) {
+        const FlamegraphInfo times = { .counts_time = true, .seconds_per_sample = 1e-6 };
+        const FlamegraphInfo unknown = { .counts_time = true };
+        _cleanup_(freep) char *page = page_of("t;main 1\n", &times), *bad = page_of("t;main 1\n", &unknown);
+
+        cr_expect_eq(count_of(page, "\"nsec\":1000,\"time\":1,"), 1);
+        cr_expect_eq(count_of(bad, "\"nsec\":0,\"time\":0,"), 1);
 }
 
 Test(flamegraph, hostile_texts_cannot_leave_their_place) {

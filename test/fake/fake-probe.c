@@ -26,10 +26,11 @@ static int fake_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
 }
 
 static int fake_arm(void *self, ProbeUse use) {
+        ProbeFeature feature = use == PROBE_USE_OFF_CPU ? PROBE_FEATURE_OFF_CPU : PROBE_FEATURE_ON_CPU;
         FakeProbe *f = self;
 
-        if (f->fail[PROBE_FEATURE_ON_CPU] < 0)
-                return f->fail[PROBE_FEATURE_ON_CPU];
+        if (f->fail[feature] < 0)
+                return f->fail[feature];
 
         f->armed = true;
         return 0;
@@ -49,6 +50,7 @@ static int fake_watch(void *self, pid_t pid, ProbeUse use) {
         if (f->n_watched == ELEMENTSOF(f->watched))
                 return -ENOSPC;
 
+        f->watched_use[f->n_watched] = use;
         f->watched[f->n_watched++] = pid;
         return 0;
 }
@@ -57,8 +59,9 @@ static void fake_unwatch(void *self, pid_t pid, ProbeUse use) {
         FakeProbe *f = self;
 
         for (size_t i = 0; i < f->n_watched; i++)
-                if (f->watched[i] == pid) {
+                if (f->watched[i] == pid && f->watched_use[i] == use) {
                         f->watched[i] = f->watched[--f->n_watched];
+                        f->watched_use[i] = f->watched_use[f->n_watched];
                         return;
                 }
 
@@ -213,6 +216,27 @@ static void fake_counters(void *self, ProbeCounters *ret) {
         ret->unwind_rows_max = f->rows_max > 0 ? f->rows_max : 1U << 20;
 }
 
+static int fake_oncpu_thin(void *self, unsigned every) {
+        FakeProbe *f = self;
+
+        f->thin = every;
+        return 0;
+}
+
+static int fake_offcpu_threshold(void *self, uint64_t nsec) {
+        FakeProbe *f = self;
+
+        f->threshold_nsec = nsec;
+        return 0;
+}
+
+static int fake_statistics(void *self, bool on) {
+        FakeProbe *f = self;
+
+        f->statistics = on;
+        return 0;
+}
+
 static const ProbeOps fake_ops = {
         .free = fake_free,
         .feature = fake_feature,
@@ -228,6 +252,9 @@ static const ProbeOps fake_ops = {
         .unwind_unmap = fake_unwind_unmap,
         .events_read = fake_events_read,
         .counters = fake_counters,
+        .oncpu_thin = fake_oncpu_thin,
+        .offcpu_threshold = fake_offcpu_threshold,
+        .statistics = fake_statistics,
 };
 
 int fake_probe_new(FakeProbe *fake, Probe **ret_probe) {
@@ -266,7 +293,7 @@ int fake_probe_push_sample(
         s->n_kernel = (uint16_t) n_kernel;
         s->n_user = (uint16_t) n_user;
         s->end = n_user > 0 ? CPROF_END_ROOT : CPROF_END_NONE;
-        s->flags = CPROF_SAMPLE_TASK;
+        s->flags = fake->sample_flags ?: CPROF_SAMPLE_TASK;
         memcpy(s->frames, frames, (n_kernel + n_user) * sizeof(uint64_t));
 
         fake->samples[fake->n_samples++] = s;

@@ -12,11 +12,13 @@ typedef struct FakeProbe {
         /* Samples handed out by the next drain, each allocated by fake_probe_push_sample(). */
         struct cprof_sample *samples[64];
         size_t n_samples;
+        uint8_t sample_flags; /* of those pushed next; 0 = CPROF_SAMPLE_TASK */
 
         int fail[_PROBE_FEATURE_MAX];
         int watch_error; /* returned by watch when negative */
         bool armed;
         pid_t watched[64];
+        ProbeUse watched_use[64]; /* of the same index */
         size_t n_watched;
         ProbeCounters counters;
 
@@ -37,6 +39,9 @@ typedef struct FakeProbe {
         size_t n_events;
         int events_error;
         unsigned n_events_read;
+        unsigned thin; /* as told last; 0 = never */
+        uint64_t threshold_nsec;
+        bool statistics;
 } FakeProbe;
 
 void fake_probe_push_event(FakeProbe *fake, const ProbeEvent *event);

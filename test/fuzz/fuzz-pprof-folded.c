@@ -48,6 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (r < 0)
                 abort();
 
-        (void) pprof_convert_folded(in, out);
+        (void) pprof_convert_folded(in, out, PPROF_VALUE_DEFAULT);
         return 0;
 }

@@ -99,12 +99,13 @@ Test(policy_refusals, bad_values_are_refused_with_what_was_expected) {
                 { UNIT "Scope=units\n", "web.policy:3: Scope=units: unknown scope, did you mean unit?" },
                 { UNIT "Profile=oncpu\n",
                   "web.policy:3: Profile=oncpu: unknown profile, did you mean on-cpu?" },
-                { UNIT "Profile=heap\n", "web.policy:3: Profile=heap: unknown profile, expected on-cpu" },
-                { UNIT "Profile=on-cpu off-cpu\n",
-                  "web.policy:3: Profile=on-cpu off-cpu: this build does not have off-cpu (it has on-cpu)",
+                { UNIT "Profile=heap\n",
+                  "web.policy:3: Profile=heap: unknown profile, expected one of on-cpu, off-cpu" },
+                { UNIT "Profile=on-cpu network\n",
+                  "web.policy:3: Profile=on-cpu network: this build does not have network (it has on-cpu, off-cpu)",
                   -EOPNOTSUPP },
                 { UNIT "Profile=network\n",
-                  "web.policy:3: Profile=network: this build does not have network (it has on-cpu)",
+                  "web.policy:3: Profile=network: this build does not have network (it has on-cpu, off-cpu)",
                   -EOPNOTSUPP },
         };
 

@@ -76,7 +76,7 @@ Test(policy_write, a_bad_text_is_not_written) {
                    "[Policy]\nUnit=x\nProfile=network\n",
                    false,
                    -EOPNOTSUPP,
-                   "net.policy:3: Profile=network: this build does not have network (it has on-cpu)");
+                   "net.policy:3: Profile=network: this build does not have network (it has on-cpu, off-cpu)");
         expect_add(&t,
                    s,
                    "none",

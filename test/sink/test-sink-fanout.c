@@ -20,7 +20,11 @@ static char *copy(const char *text) {
 static Task *make_task(void) {
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, UINT64_C(1795230605) * USEC_PER_SEC, 0xabcd, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                              UINT64_C(1795230605) * USEC_PER_SEC,
+                              0xabcd,
+                              &t),
+                     0);
         t->unit = copy("nginx.service");
         t->process = copy("nginx");
         t->key = (ProcessKey){ 71, 1234 };
@@ -56,14 +60,14 @@ static int fake_started(void *self, const Task *t) {
         return f->fail;
 }
 
-static int fake_checkpoint(void *self, const Task *t, const Profile *profile, const Symbols *symbols) {
+static int fake_checkpoint(void *self, const Task *t, const TaskEvidence *evidence) {
         FakeSink *f = self;
 
         f->n_checkpoints++;
         return f->fail;
 }
 
-static int fake_ended(void *self, const Task *t, const Profile *profile, const Symbols *symbols) {
+static int fake_ended(void *self, const Task *t, const TaskEvidence *evidence) {
         FakeSink *f = self;
 
         f->n_ended++;
@@ -89,9 +93,9 @@ Test(sink_fanout, one_failing_sink_never_touches_another) {
         cr_assert_eq(sinks_add(&s, &fake_ops, &good), 0);
 
         sinks_task_started(&s, t);
-        sinks_task_checkpoint(&s, t, NULL, NULL);
-        sinks_task_checkpoint(&s, t, NULL, NULL);
-        sinks_task_ended(&s, t, NULL, NULL);
+        sinks_task_checkpoint(&s, t, &(TaskEvidence){});
+        sinks_task_checkpoint(&s, t, &(TaskEvidence){});
+        sinks_task_ended(&s, t, &(TaskEvidence){});
 
         cr_expect_eq(bad.n_started, 1);
         cr_expect_eq(bad.n_checkpoints, 2);
@@ -129,11 +133,11 @@ Test(sink_fanout, the_store_has_each_task_from_start_to_end) {
         cr_expect_eq(kept->state, TASK_STATE_RUNNING);
 
         end_task(t, TASK_STATE_FINISHED, "process exited");
-        sinks_task_ended(&s, t, NULL, NULL);
+        sinks_task_ended(&s, t, &(TaskEvidence){});
         cr_assert_eq(store_find(store, t->id, &ended), 0);
         cr_expect_eq(ended->state, TASK_STATE_FINISHED);
         cr_expect_str_eq(ended->reason, "process exited");
-        cr_expect_eq(store_open_profile(store, t->id), -ENOENT, "nothing was recorded");
+        cr_expect_eq(store_open_profile(store, t->id, TASK_PART_RECORDED), -ENOENT, "nothing was recorded");
         cr_expect_eq(s.items[0].n_failed, 0);
 
         cr_expect_eq(store_delete(store, t->id), 0);

@@ -57,7 +57,11 @@ static void add_cause(Task *t, const char *policy, const char *metric, double th
 static Task *make_task(void) {
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, UINT64_C(1795230605) * USEC_PER_SEC, 0xabcd, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                              UINT64_C(1795230605) * USEC_PER_SEC,
+                              0xabcd,
+                              &t),
+                     0);
         t->unit = copy("nginx.service");
         t->process = copy("nginx");
         t->key = (ProcessKey){ 71, 1234 };
@@ -304,4 +308,57 @@ Test(sink, the_catalog_has_a_text_for_each_message) {
                 for (size_t k = 0; k < i; k++)
                         cr_expect_str_neq(ids[i], ids[k]);
         }
+}
+
+Test(sink, the_end_of_two_kinds_tells_both_how_good_and_at_what_cost) {
+        static const char *const expected[][2] = {
+                { "MESSAGE",
+                  "Recorded 2970 samples and 1 wait of nginx.service: nginx (PID 71) in 1min; hottest: a 9%. See "
+                  "\"cprofctl task info 20261121T031005-abcd\"." },
+                { "CPROF_PROFILE", "on-cpu off-cpu" },
+                { "CPROF_SAMPLES", "2970" },
+                { "CPROF_WAITS", "1" },
+                { "CPROF_WAIT_USEC", "5000" },
+                { "CPROF_SAMPLES_BEFORE", "60" },
+                { "CPROF_COMPLETE_PERCENT", "99.50" },
+                { "CPROF_NAMED_PERCENT", "75.00" },
+                { "CPROF_COST_PERCENT", "0.30" },
+                { "CPROF_THINNED", "every second sample only" },
+                { "CPROF_LEFT_OUT", "network is not there" },
+        };
+        _cleanup_(journal_entry_done) JournalEntry e = {};
+        _cleanup_(task_freep) Task *t = make_task();
+
+        t->kinds = PROFILE_KINDS_ALL;
+        t->n_samples = 2970;
+        t->n_before_samples = 60;
+        t->offcpu = (TaskOffcpu){ .n_switches = 1, .offcpu_nsec = 5000000 };
+        t->quality = (TaskQuality){ .n_stacks_user = 1000, .n_frames = 4, .n_frames_named = 3 };
+        t->quality.ends[CPROF_END_ROOT] = 995;
+        t->cost = (TaskCost){ .wall_nsec = NSEC_PER_SEC, .host_share_ppm = 3000 };
+        t->hottest = copy("a 9%");
+        t->thinned = copy("every second sample only");
+        t->left_out = copy("network is not there");
+        end_task(t, TASK_STATE_FINISHED, "duration reached");
+        journal_entry_for_end(&e, t);
+
+        cr_assert_eq(e.error, 0);
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++)
+                cr_expect_str_eq(field(&e, expected[i][0], 0), expected[i][1]);
+}
+
+Test(sink, what_is_not_known_is_no_field) {
+        _cleanup_(journal_entry_done) JournalEntry e = {};
+        _cleanup_(task_freep) Task *t = make_task();
+
+        t->kinds = PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU);
+        end_task(t, TASK_STATE_FINISHED, "duration reached");
+        journal_entry_for_end(&e, t);
+
+        cr_assert_eq(e.error, 0);
+        cr_expect_not_null(strstr(field(&e, "MESSAGE", 0), "Recorded no waits of nginx.service"));
+        cr_expect_null(strstr(field(&e, "MESSAGE", 0), "on a CPU"), "nobody looked");
+        cr_expect_null(field(&e, "CPROF_COMPLETE_PERCENT", 0));
+        cr_expect_null(field(&e, "CPROF_COST_PERCENT", 0));
+        cr_expect_null(field(&e, "CPROF_THINNED", 0));
 }

@@ -17,15 +17,19 @@ static inline int make_file(const void *data, size_t length) {
 }
 
 /* The folded stacks of a pprof file. */
-static inline int convert(const void *data, size_t length, char **ret_folded) {
+static inline int convert_value(const void *data, size_t length, PprofValue value, char **ret_folded) {
         _cleanup_(closep) int in = make_file(data, length), out = make_file("", 0);
         int r;
 
-        r = pprof_convert_folded(in, out);
+        r = pprof_convert_folded(in, out, value);
         if (r < 0)
                 return r;
 
         cr_assert_eq(lseek(out, 0, SEEK_SET), 0);
         cr_assert_eq(read_full_fd(out, 64U << 20, ret_folded, NULL), 0);
         return r;
+}
+
+static inline int convert(const void *data, size_t length, char **ret_folded) {
+        return convert_value(data, length, PPROF_VALUE_DEFAULT, ret_folded);
 }

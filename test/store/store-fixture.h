@@ -51,7 +51,7 @@ static inline Task *make_task(unsigned minute, TaskState state) {
         TaskInstant at = { .realtime_usec = REALTIME + minute * USEC_PER_MINUTE };
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, at.realtime_usec, 0x9f3c, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), at.realtime_usec, 0x9f3c, &t), 0);
         t->unit = strdup("nginx.service");
         t->process = strdup("");
         cr_assert(t->unit && t->process);

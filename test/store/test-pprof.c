@@ -2,13 +2,12 @@
 #include "store/pprof.h"
 
 #include "fake/fake-symbols.h"
-#include "pprof.pb-c.h"
 #include "store/convert-folded.h"
+#include "store/unpack-pprof.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <zlib.h>
 
 #define PERIOD 10101010U
 #define REALTIME (UINT64_C(1795230605) * USEC_PER_SEC)
@@ -75,7 +74,7 @@ static Profile *make_sample_profile(void) {
 static Task *make_task(void) {
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, REALTIME, 0x9f3c, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), REALTIME, 0x9f3c, &t), 0);
         t->unit = strdup("openssl.service");
         t->causes = calloc(1, sizeof(*t->causes));
         cr_assert(t->unit && t->causes);
@@ -90,32 +89,7 @@ static Task *make_task(void) {
 static void encode(const Profile *p, void **ret_data, size_t *ret_length) {
         _cleanup_(task_freep) Task *t = make_task();
 
-        cr_assert_eq(pprof_encode(t, p, &symbols, ret_data, ret_length), 0);
-}
-
-/* The message, to be freed by cprof__pprof__profile__free_unpacked(). */
-static Cprof__Pprof__Profile *unpack(const void *data, size_t length) {
-        size_t size = 64U << 20;
-        unsigned char *plain = malloc(size);
-        z_stream z = { .next_in = (unsigned char *) data, .avail_in = (unsigned) length };
-        Cprof__Pprof__Profile *p;
-
-        cr_assert_not_null(plain);
-        cr_assert_eq(inflateInit2(&z, 15 + 16), Z_OK);
-        z.next_out = plain;
-        z.avail_out = (unsigned) size;
-        cr_assert_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
-        cr_assert_eq(z.avail_in, 0);
-        p = cprof__pprof__profile__unpack(NULL, z.total_out, plain);
-        cr_assert_eq(inflateEnd(&z), Z_OK);
-        free(plain);
-        cr_assert_not_null(p);
-        return p;
-}
-
-static const char *text(const Cprof__Pprof__Profile *p, int64_t index) {
-        cr_assert(index >= 0 && (size_t) index < p->n_string_table, "string %lli", (long long) index);
-        return p->string_table[index];
+        cr_assert_eq(pprof_encode(t, TASK_PART_RECORDED, p, &symbols, ret_data, ret_length), 0);
 }
 
 /* Ids are places in the lists, from 1. */
@@ -368,12 +342,14 @@ Test(pprof, failures_of_the_output_are_told) {
 
         full = open("/dev/full", O_WRONLY | O_CLOEXEC);
         cr_assert_geq(full, 0);
-        cr_expect_eq(pprof_convert_folded(in, full), -ENOSPC);
+        cr_expect_eq(pprof_convert_folded(in, full, PPROF_VALUE_DEFAULT), -ENOSPC);
 
         cr_assert_neq(signal(SIGPIPE, SIG_IGN), SIG_ERR);
         cr_assert_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
         safe_close(pipe_fds[0]);
-        cr_expect_eq(pprof_convert_folded(in, pipe_fds[1]), -EPIPE);
-        cr_expect_eq(pprof_convert_folded(pipe_fds[1], full), -ESPIPE, "input is a file");
+        cr_expect_eq(pprof_convert_folded(in, pipe_fds[1], PPROF_VALUE_DEFAULT), -EPIPE);
+        cr_expect_eq(pprof_convert_folded(pipe_fds[1], full, PPROF_VALUE_DEFAULT),
+                     -ESPIPE,
+                     "input is a file");
         safe_close(pipe_fds[1]);
 }

@@ -45,13 +45,15 @@ Test(store, what_is_not_there_is_enoent) {
         cr_expect_eq(store_find(s, id_of(1), &t), -ENOENT);
         cr_expect_eq(store_find(s, "../..", &t), -ENOENT);
         cr_expect_eq(store_read_json(s, id_of(1), &json), -ENOENT);
-        cr_expect_eq(store_open_profile(s, id_of(1)), -ENOENT);
+        cr_expect_eq(store_open_profile(s, id_of(1), TASK_PART_RECORDED), -ENOENT);
         cr_expect_eq(store_delete(s, id_of(1)), -ENOENT);
         cr_expect_eq(store_delete(s, ".."), -ENOENT);
         cr_expect_eq(store_resolve_id(s, "latest", id), -ENOENT);
 
         write_task(s, 1, TASK_STATE_RUNNING);
-        cr_expect_eq(store_open_profile(s, id_of(1)), -ENOENT, "a task without a profile");
+        cr_expect_eq(store_open_profile(s, id_of(1), TASK_PART_RECORDED),
+                     -ENOENT,
+                     "a task without a profile");
 }
 
 Test(store, a_bad_id_is_no_file_name) {
@@ -210,28 +212,55 @@ Test(store, a_profile_is_kept_beside_its_task) {
 
         cr_assert_eq(module_table_new(&modules), 0);
         p = make_profile(modules, 1);
-        cr_assert_eq(store_write_profile(s, t, p, &symbols), 0, "makes the task as well");
+        cr_assert_eq(store_write_profile(s, t, TASK_PART_RECORDED, p, &symbols),
+                     0,
+                     "makes the task as well");
         cr_expect(exists(t->id, "task.json"));
         before = store_usage_bytes(s);
         cr_expect_gt(before, 0);
 
-        fd = store_open_profile(s, t->id);
+        fd = store_open_profile(s, t->id, TASK_PART_RECORDED);
         cr_assert_geq(fd, 0);
         cr_expect_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
         out = openat(dir_fd, "folded", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         cr_assert_geq(out, 0);
-        cr_assert_eq(pprof_convert_folded(fd, out), 0);
+        cr_assert_eq(pprof_convert_folded(fd, out, PPROF_VALUE_DEFAULT), 0);
         cr_assert_eq(pread(out, buf, sizeof(buf), 0), 18);
         cr_expect_eq(memcmp(buf, "t;somewhere+0x1 1\n", 18), 0);
 
         cr_assert_eq(store_delete(s, t->id), 0);
         cr_expect_eq(store_usage_bytes(s), 0);
-        cr_expect_eq(store_open_profile(s, t->id), -ENOENT);
+        cr_expect_eq(store_open_profile(s, t->id, TASK_PART_RECORDED), -ENOENT);
         cr_expect_not(exists(t->id, ""));
 }
 
 /* In a process of its own: files cannot grow beyond a few hundred bytes, as on a disk that is nearly full.
  */
+Test(store, the_time_before_has_a_file_of_its_own) {
+        _cleanup_(store_freep) Store *s = make_store(&generous);
+        _cleanup_(module_table_freep) ModuleTable *modules = NULL;
+        _cleanup_(task_freep) Task *t = make_task(1, TASK_STATE_RUNNING);
+        _cleanup_(profile_freep) Profile *p = NULL;
+        _cleanup_(closep) int fd = -EBADF;
+        const Symbols symbols = {};
+        uint64_t usage;
+
+        cr_assert_eq(module_table_new(&modules), 0);
+        p = make_profile(modules, 1);
+        cr_assert_eq(store_write_profile(s, t, TASK_PART_BEFORE, p, &symbols), 0);
+        cr_expect(exists(t->id, "before.pb.gz"));
+        cr_expect_eq(store_open_profile(s, t->id, TASK_PART_RECORDED), -ENOENT);
+        fd = store_open_profile(s, t->id, TASK_PART_BEFORE);
+        cr_expect_geq(fd, 0);
+
+        usage = store_usage_bytes(s);
+        cr_assert_eq(store_write_profile(s, t, TASK_PART_RECORDED, p, &symbols), 0);
+        cr_expect_gt(store_usage_bytes(s), usage, "both count");
+        cr_assert_eq(store_delete(s, t->id), 0);
+        cr_expect_eq(store_usage_bytes(s), 0);
+        cr_expect_not(exists(t->id, "before.pb.gz"));
+}
+
 static int write_on_full_disk(Store *s, const Task *t, const Profile *p) {
         const struct rlimit limit = { .rlim_cur = 200, .rlim_max = 200 };
         const Symbols symbols = {};
@@ -243,7 +272,8 @@ static int write_on_full_disk(Store *s, const Task *t, const Profile *p) {
         if (pid == 0) {
                 if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || setrlimit(RLIMIT_FSIZE, &limit) < 0)
                         _exit(1);
-                _exit(-(p ? store_write_profile(s, t, p, &symbols) : store_write_task(s, t)));
+                _exit(-(p ? store_write_profile(s, t, TASK_PART_RECORDED, p, &symbols)
+                          : store_write_task(s, t)));
         }
 
         cr_assert_eq(waitpid(pid, &status, 0), pid);
@@ -265,9 +295,9 @@ Test(store, a_full_disk_leaves_what_was_there) {
         cr_assert_eq(module_table_new(&modules), 0);
         small = make_profile(modules, 1);
         large = make_profile(modules, 1000);
-        cr_assert_eq(store_write_profile(s, t, small, &symbols), 0);
+        cr_assert_eq(store_write_profile(s, t, TASK_PART_RECORDED, small, &symbols), 0);
         cr_assert_eq(store_read_json(s, t->id, &before), 0);
-        fd = store_open_profile(s, t->id);
+        fd = store_open_profile(s, t->id, TASK_PART_RECORDED);
         cr_assert_geq(fd, 0);
         cr_assert_eq(fstat(fd, &st), 0);
 
@@ -278,7 +308,7 @@ Test(store, a_full_disk_leaves_what_was_there) {
         cr_assert_eq(store_read_json(s, t->id, &after), 0);
         cr_expect_str_eq(after, before);
         fd = safe_close(fd);
-        fd = store_open_profile(s, t->id);
+        fd = store_open_profile(s, t->id, TASK_PART_RECORDED);
         cr_assert_geq(fd, 0);
         cr_assert_eq(fstat(fd, &st_after), 0);
         cr_expect_eq(st_after.st_ino, st.st_ino);

@@ -20,6 +20,13 @@ static void on_ended(Task *t, void *userdata) {
         b->ended[b->n_ended++] = t;
 }
 
+static void on_process_added(Process *p, void *userdata) {
+        TaskBed *b = userdata;
+
+        if (task_manager_records(b->manager, p))
+                task_manager_prepare(b->manager, p);
+}
+
 static void on_process_removed(Process *p, void *userdata) {
         TaskBed *b = userdata;
 
@@ -33,23 +40,27 @@ static void on_process_changed(Process *p, void *userdata) {
 }
 
 void task_bed_init(TaskBed *b) {
+        const TaskManagerConfig config = { .running_max = BED_RUNNING_MAX, .oncpu_hz = 100 };
+
+        task_bed_init_config(b, &config);
+}
+
+void task_bed_init_config(TaskBed *b, const TaskManagerConfig *config) {
         const TargetEvents target_events = {
+                .process_added = on_process_added,
                 .process_removed = on_process_removed,
                 .process_changed = on_process_changed,
                 .userdata = b,
         };
         const TaskEvents events = { .started = on_started, .ended = on_ended, .userdata = b };
         const UnwindSource source = fake_unwind_source(&b->unwind);
-        const TaskManagerConfig config = {
-                .running_max = BED_RUNNING_MAX,
-                .oncpu_hz = 100,
-                .unwind = &source,
-        };
+        TaskManagerConfig with_unwind = *config;
 
         *b = (TaskBed){ .now_usec = BED_START_USEC };
         b->fake.fail[PROBE_FEATURE_TASK_ITERATOR] = -EOPNOTSUPP; /* processes are those of the files */
 
         fake_host_init(&b->host);
+        with_unwind.unwind = &source;
         cr_assert_eq(fake_probe_new(&b->fake, &b->probe), 0);
         cr_assert_eq(module_table_new(&b->modules), 0);
         cr_assert_eq(target_set_new(b->host.host, b->probe, &target_events, &b->targets), 0);
@@ -58,7 +69,7 @@ void task_bed_init(TaskBed *b) {
                                      b->probe,
                                      b->targets,
                                      b->modules,
-                                     &config,
+                                     &with_unwind,
                                      &events,
                                      &b->manager),
                      0);
@@ -92,9 +103,9 @@ void task_bed_tick(TaskBed *b, usec_t usec) {
         task_manager_tick(b->manager, b->now_usec);
 }
 
-static int start(TaskBed *b, Subject subject, Task **ret_task) {
+static int start(TaskBed *b, Subject subject, ProfileKinds kinds, Task **ret_task) {
         TaskRequest request = {
-                .kind = PROFILE_KIND_ON_CPU,
+                .kinds = kinds,
                 .subject = subject,
                 .duration_usec = USEC_PER_MINUTE,
                 .silence_usec = 2 * USEC_PER_MINUTE,
@@ -113,18 +124,22 @@ static int start(TaskBed *b, Subject subject, Task **ret_task) {
         return r;
 }
 
-int task_bed_start_process(TaskBed *b, pid_t pid, Task **ret_task) {
+int task_bed_start_kinds(TaskBed *b, pid_t pid, ProfileKinds kinds, Task **ret_task) {
         Process *p = target_set_find_process(b->targets, pid);
 
         cr_assert_not_null(p, "no process %i", (int) pid);
-        return start(b, (Subject){ .process = p }, ret_task);
+        return start(b, (Subject){ .process = p }, kinds, ret_task);
+}
+
+int task_bed_start_process(TaskBed *b, pid_t pid, Task **ret_task) {
+        return task_bed_start_kinds(b, pid, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), ret_task);
 }
 
 int task_bed_start_unit(TaskBed *b, const char *unit, Task **ret_task) {
         Unit *u = target_set_find_unit(b->targets, unit);
 
         cr_assert_not_null(u, "no unit %s", unit);
-        return start(b, (Subject){ .unit = u }, ret_task);
+        return start(b, (Subject){ .unit = u }, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), ret_task);
 }
 
 void task_bed_sample(TaskBed *b, pid_t pid, usec_t at_usec, const uint64_t *frames) {

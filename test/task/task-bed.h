@@ -29,7 +29,8 @@ typedef struct TaskBed {
 #define WEB "/system.slice/web.service"
 #define DB "/system.slice/db.service"
 
-void task_bed_init(TaskBed *b);
+void task_bed_init(TaskBed *b); /* at 100 Hz, without recorder and budget */
+void task_bed_init_config(TaskBed *b, const TaskManagerConfig *config);
 void task_bed_done(TaskBed *b);
 
 /* Advances the time and runs what a second of the daemon runs for tasks. */
@@ -38,6 +39,9 @@ void task_bed_tick(TaskBed *b, usec_t usec);
 /* Starts a task of 60 s for the process, or for the unit. */
 int task_bed_start_process(TaskBed *b, pid_t pid, Task **ret_task);
 int task_bed_start_unit(TaskBed *b, const char *unit, Task **ret_task);
+
+/* The same for kinds of one's choice; the others are on-CPU. */
+int task_bed_start_kinds(TaskBed *b, pid_t pid, ProfileKinds kinds, Task **ret_task);
 
 /* A sample at @at_usec after BED_START_USEC with user frames only, ended by 0. */
 void task_bed_sample(TaskBed *b, pid_t pid, usec_t at_usec, const uint64_t *frames);

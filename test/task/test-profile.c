@@ -230,3 +230,44 @@ Test(profile, threads_beyond_the_cap_share_one_name_and_lose_no_sample) {
         cr_expect_eq(profile_n_samples(p), PROFILE_THREADS_MAX + 3);
         cr_expect_eq(profile_n_over_cap(p), 0);
 }
+
+Test(profile, waits_add_up_per_state_and_beside_samples) {
+        _cleanup_(profile_freep) Profile *p = make_profile();
+        const Frame frames[] = { FRAME(1, 0x100), FRAME(1, 0x200) };
+        ProfileStack *s, *next;
+        unsigned seen = 0;
+
+        cr_assert_eq(profile_add(p, "t", frames, 2, 0, 5), 1);
+        cr_assert_eq(profile_add_blocked(p, "t", PROFILE_STATE_SLEEP, frames, 2, 0, 2, 100, 80), 1);
+        cr_assert_eq(profile_add_blocked(p, "t", PROFILE_STATE_SLEEP, frames, 2, 0, 3, 1000, 50), 0);
+        cr_assert_eq(profile_add_blocked(p, "t", PROFILE_STATE_DISK, frames, 2, 0, 1, 7, 7), 1);
+        cr_assert_eq(profile_add(p, "t", frames, 2, 0, 1), 0);
+
+        cr_expect_eq(profile_n_stacks(p), 3);
+        cr_expect_eq(profile_n_samples(p), 6);
+        cr_expect_eq(profile_n_switches(p), 6);
+        cr_expect_eq(profile_offcpu_nsec(p), 1107);
+
+        HASH_ITER(hh, profile_stacks(p), s, next) {
+                seen |= 1U << s->state;
+                cr_expect_eq(s->n_samples, s->state == PROFILE_STATE_RUNNING ? 6 : 0);
+                if (s->state == PROFILE_STATE_SLEEP) {
+                        cr_expect_eq(s->n_switches, 5);
+                        cr_expect_eq(s->offcpu_nsec, 1100);
+                        cr_expect_eq(s->max_nsec, 80, "the longest, not the last");
+                }
+        }
+        cr_expect_eq(seen,
+                     1U << PROFILE_STATE_RUNNING | 1U << PROFILE_STATE_SLEEP | 1U << PROFILE_STATE_DISK);
+}
+
+Test(profile, a_wait_that_is_too_deep_is_counted) {
+        _cleanup_(profile_freep) Profile *p = make_profile();
+        Frame frames[PROFILE_FRAMES_MAX + 1] = {};
+
+        cr_expect_eq(profile_add_blocked(
+                                     p, "t", PROFILE_STATE_SLEEP, frames, ELEMENTSOF(frames), 0, 4, 100, 80),
+                     -E2BIG);
+        cr_expect_eq(profile_n_over_cap(p), 4);
+        cr_expect_eq(profile_offcpu_nsec(p), 0);
+}

@@ -343,6 +343,8 @@ Test(task_processes, preparation_is_bounded_and_forgets_what_has_gone) {
                 cr_expect(task_manager_has_pending_preparation(bed.manager));
                 task_manager_prepare_pending(bed.manager, 0);
         }
+        cr_expect_eq(bed.unwind.n_steps, 0, "tables come after that");
+        task_manager_prepare_pending(bed.manager, USEC_INFINITY);
         cr_expect_not(task_manager_has_pending_preparation(bed.manager));
 }
 

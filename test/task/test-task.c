@@ -11,7 +11,7 @@ TestSuite(task, .timeout = 5);
 static Task *make_task(void) {
         Task *t = NULL;
 
-        cr_assert_eq(task_new(PROFILE_KIND_ON_CPU, NOW_REALTIME_USEC, 0x0f3c, &t), 0);
+        cr_assert_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), NOW_REALTIME_USEC, 0x0f3c, &t), 0);
         return t;
 }
 
@@ -27,7 +27,11 @@ Test(task, id_is_the_start_in_utc_and_four_hex_digits) {
 Test(task, a_time_beyond_four_digits_of_year_has_no_id) {
         _cleanup_(task_freep) Task *t = NULL;
 
-        cr_expect_eq(task_new(PROFILE_KIND_ON_CPU, UINT64_C(253402300800) * USEC_PER_SEC, 1, &t), -ERANGE);
+        cr_expect_eq(task_new(PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                              UINT64_C(253402300800) * USEC_PER_SEC,
+                              1,
+                              &t),
+                     -ERANGE);
         cr_expect_null(t);
 }
 
@@ -130,4 +134,48 @@ Test(task, a_refused_step_changes_nothing) {
         cr_expect_str_eq(t->reason, "first");
         cr_expect_eq(t->ended.monotonic_usec, 1);
         cr_expect_eq(t->started.monotonic_usec, 0, "it never ran");
+}
+
+Test(task, complete_stacks_are_those_that_are_known_to_reach_the_root) {
+        static const struct {
+                unsigned end;
+                double percent; /* of ten stacks, six of which end that way and two at the root */
+        } rows[] = {
+                { CPROF_END_ROOT, 80 },       { CPROF_END_FRAME_POINTER, 80 }, { CPROF_END_NO_MAPPING, 20 },
+                { CPROF_END_NO_ROW, 20 },     { CPROF_END_UNSUPPORTED, 20 },   { CPROF_END_REGISTER, 20 },
+                { CPROF_END_UNREADABLE, 20 }, { CPROF_END_BACKWARDS, 20 },     { CPROF_END_TRUNCATED, 20 },
+                { CPROF_END_HELPER, 20 },     { CPROF_END_NONE, 20 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_(task_freep) Task *t = make_task();
+
+                cr_expect_lt(task_quality_complete_percent(t), 0, "nothing is known");
+                t->quality.n_stacks_user = 10;
+                t->quality.ends[CPROF_END_ROOT] = 2;
+                t->quality.ends[rows[i].end] += 6;
+                cr_expect_float_eq(task_quality_complete_percent(t), rows[i].percent, 1e-9, "row %zu", i);
+        }
+}
+
+Test(task, shares_that_are_not_known_are_none) {
+        _cleanup_(task_freep) Task *t = make_task();
+
+        cr_expect_lt(task_quality_named_percent(t), 0);
+        cr_expect_lt(task_cost_percent(t), 0);
+
+        t->quality.n_frames = 200;
+        t->quality.n_frames_named = 150;
+        t->cost.wall_nsec = 1;
+        t->cost.host_share_ppm = 3000;
+        cr_expect_float_eq(task_quality_named_percent(t), 75, 1e-9);
+        cr_expect_float_eq(task_cost_percent(t), 0.3, 1e-9);
+}
+
+Test(task, each_end_has_a_name_of_its_own) {
+        for (unsigned i = 0; i < CPROF_END_MAX; i++)
+                for (unsigned k = 0; k < i; k++)
+                        cr_expect_str_neq(task_end_to_string(i), task_end_to_string(k));
+
+        cr_expect_null(task_end_to_string(CPROF_END_MAX));
 }

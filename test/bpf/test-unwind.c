@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stacks that the kernel side unwinds are those that libdw unwinds from the same registers and stack. */
+#include "bpf/second-opinion.h"
+#include "bpf/spawn.h"
+#include "bpf/unwind-process.h"
+#include "bpf/unwind-programs.h"
+
+#include "host/clock.h"
+#include "oracle.skel.h"
+#include "probe/probe-bpf.h"
+
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+TestSuite(unwind, .timeout = 60);
+
+#define WARM_UP_USEC (700 * USEC_PER_MSEC) /* starting up: dlopen, JIT */
+#define WATCH_USEC (2 * USEC_PER_SEC)
+#define TIMED_USEC (USEC_PER_SEC / 2)
+#define SAMPLES_WANTED 700U
+#define SAMPLES_NEEDED 100U
+#define HZ 500U
+#define CPUS_MAX 256
+
+typedef struct Bench {
+        pid_t pid, client;
+        ProbeUnwind *unwind;
+        struct cprof_oracle *skel;
+        SecondOpinion *opinion;
+        size_t n_rows;
+
+        unsigned n, n_frames, n_identical, n_complete, n_not_comparable, n_shown;
+        unsigned n_ends[CPROF_END_MAX];
+} Bench;
+
+static bool is_same(const struct oracle_record *record, const Opinion *o) {
+        size_t n = o->n;
+
+        if (record->end == CPROF_END_TRUNCATED)
+                n = MIN_OF(n, (size_t) CPROF_STACK_MAX);
+
+        return n == record->n && memcmp(record->frames, o->frames, n * sizeof(o->frames[0])) == 0;
+}
+
+static void show(Bench *b, const struct oracle_record *record, const Opinion *o) {
+        size_t i = 0;
+
+        while (i < record->n && i < o->n && record->frames[i] == o->frames[i])
+                i++;
+
+        fprintf(stderr,
+                "# differs at %zu: ours %u frames, end %u, %llx; libdw %zu frames, %llx; before %llx%s\n",
+                i,
+                record->n,
+                record->end,
+                i < record->n ? (unsigned long long) record->frames[i] : 0,
+                o->n,
+                i < o->n ? (unsigned long long) o->frames[i] : 0,
+                i > 0 ? (unsigned long long) record->frames[i - 1] : 0,
+                record->in_kernel ? ", in the kernel" : "");
+        b->n_shown++;
+}
+
+static int on_record(void *userdata, void *data, size_t size) {
+        const struct oracle_record *record = data;
+        Bench *b = userdata;
+        Opinion o;
+
+        cr_assert_eq(size, sizeof(*record));
+        cr_assert_lt(record->end, CPROF_END_MAX);
+
+        b->n++;
+        b->n_frames += record->n;
+        b->n_ends[record->end]++;
+        b->n_complete += record->end == CPROF_END_ROOT || record->end == CPROF_END_FRAME_POINTER;
+
+        second_opinion_ask(b->opinion, record, &o);
+        if (is_same(record, &o))
+                b->n_identical++;
+        else if (o.short_of_stack)
+                b->n_not_comparable++;
+        else if (b->n_shown < 3)
+                show(b, record, &o);
+
+        return 0;
+}
+
+static void attach(struct bpf_program *program, struct bpf_link **links) {
+        struct perf_event_attr attr = {
+                .size = sizeof(attr),
+                .type = PERF_TYPE_SOFTWARE,
+                .config = PERF_COUNT_SW_CPU_CLOCK,
+                .sample_period = NSEC_PER_SEC / HZ,
+                .exclude_idle = 1,
+        };
+        int n = libbpf_num_possible_cpus();
+
+        for (int cpu = 0; cpu < n && cpu < CPUS_MAX; cpu++) {
+                int fd = (int) syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+                if (fd >= 0)
+                        links[cpu] = bpf_program__attach_perf_event(program, fd);
+        }
+}
+
+static void detach(struct bpf_link **links) {
+        for (int cpu = 0; cpu < CPUS_MAX; cpu++)
+                (void) bpf_link__destroy(links[cpu]);
+}
+
+static void bench_open(Bench *b) {
+        const ProbeConfig config = { .watched_max = 16, .unwind_bytes = PROBE_UNWIND_BYTES_DEFAULT };
+        PidNamespace ns;
+
+        cr_assert_eq(probe_unwind_new(&config, &b->unwind), 0);
+        b->skel = cprof_oracle__open();
+        cr_assert_not_null(b->skel);
+
+        cr_assert_eq(pid_namespace_read(&ns), 0);
+        b->skel->rodata->our_pidns_inum = ns.inum;
+        b->skel->rodata->our_pidns_is_first = ns.is_first;
+        cr_assert_eq(probe_unwind_share(
+                                     b->unwind,
+                                     b->skel->maps.unwind_rows,
+                                     b->skel->maps.unwind_mappings,
+                                     b->skel->maps.targets),
+                     0);
+        (void) bpf_map__set_max_entries(b->skel->maps.samples, 1U << 20);
+        cr_assert_eq(cprof_oracle__load(b->skel), 0);
+
+        b->n_rows = unwind_process(b->unwind, b->pid);
+        b->opinion = second_opinion_new(b->pid);
+        cr_assert_eq(probe_unwind_watch(b->unwind, b->pid, PROBE_USE_ON_CPU), 0);
+}
+
+static void bench_close(Bench *b) {
+        spawn_kill(b->pid);
+        if (b->client > 0)
+                spawn_kill(b->client);
+
+        second_opinion_free(b->opinion);
+        cprof_oracle__destroy(b->skel);
+        probe_unwind_free(b->unwind);
+}
+
+static void compare(Bench *b) {
+        struct bpf_link *links[CPUS_MAX] = {};
+        struct ring_buffer *ring;
+        usec_t until;
+
+        ring = ring_buffer__new(bpf_map__fd(b->skel->maps.records), on_record, b, NULL);
+        cr_assert_not_null(ring);
+
+        attach(b->skel->progs.oracle, links);
+        until = clock_monotonic_usec() + WATCH_USEC;
+        while (clock_monotonic_usec() < until && b->n < SAMPLES_WANTED)
+                (void) ring_buffer__poll(ring, 50);
+
+        detach(links);
+        ring_buffer__free(ring);
+}
+
+static void measure(Bench *b) {
+        struct bpf_link *links[CPUS_MAX] = {};
+
+        attach(b->skel->progs.timed, links);
+        sleep_usec(TIMED_USEC);
+        detach(links);
+}
+
+static int compare_times(const void *a, const void *b) {
+        const uint64_t *x = a, *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
+/* Of one sample from finding the target to the end. The mean would also count what the hypervisor took. */
+static uint64_t median_ns(const Bench *b) {
+        size_t n = MIN_OF(b->skel->bss->n_times, (__u64) ORACLE_TIMES);
+
+        if (n == 0)
+                return 0;
+
+        qsort(b->skel->bss->times_ns, n, sizeof(b->skel->bss->times_ns[0]), compare_times);
+        return b->skel->bss->times_ns[n / 2];
+}
+
+static void report(const Bench *b, const char *name) {
+        const double n = MAX_OF(b->n, 1U);
+        unsigned n_comparable = MAX_OF(b->n - b->n_not_comparable, 1U);
+
+        fprintf(stderr,
+                "# %-20s %4u samples, %5.1f frames, identical %6.2f %%, complete %6.2f %%, %5lu ns/sample, %zu rows%s",
+                name,
+                b->n,
+                b->n_frames / n,
+                100.0 * b->n_identical / n_comparable,
+                100.0 * b->n_complete / n,
+                median_ns(b),
+                b->n_rows,
+                b->n_not_comparable > 0 ? ", some deeper than the copy" : "");
+
+        for (unsigned end = CPROF_END_NO_MAPPING; end < CPROF_END_MAX; end++)
+                if (b->n_ends[end] > 0)
+                        fprintf(stderr, ", end %u: %u", end, b->n_ends[end]);
+        fputc('\n', stderr);
+}
+
+ParameterizedTestParameters(unwind, stacks_are_those_of_libdw) {
+        static size_t indexes[UNWIND_PROGRAMS];
+
+        for (size_t i = 0; i < UNWIND_PROGRAMS; i++)
+                indexes[i] = i;
+
+        return cr_make_param_array(size_t, indexes, UNWIND_PROGRAMS);
+}
+
+ParameterizedTest(const size_t *index, unwind, stacks_are_those_of_libdw) {
+        const char *name = unwind_program_name(*index);
+        Bench b = {};
+
+        cr_assert_eq(unwind_program_start(*index, &b.pid, &b.client), 0, "%s is not installed", name);
+        sleep_usec(WARM_UP_USEC);
+        cr_assert_eq(waitpid(b.pid, NULL, WNOHANG), 0, "%s has ended", name);
+
+        bench_open(&b);
+        compare(&b);
+        measure(&b);
+        report(&b, name);
+
+        cr_expect_geq(b.n, SAMPLES_NEEDED, "%s", name);
+        cr_expect_geq((double) b.n_identical, 0.995 * (b.n - b.n_not_comparable), "%s", name);
+        cr_expect_geq((double) b.n_complete, 0.99 * b.n, "%s", name);
+        bench_close(&b);
+}
