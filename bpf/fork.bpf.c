@@ -64,19 +64,30 @@ int BPF_PROG(process_forked, struct task_struct *parent, struct task_struct *chi
         return 0;
 }
 
+/* Only what the daemon did not take over: the rest is its business. */
+static __always_inline void forget(__u32 pid) {
+        struct cprof_target *found = bpf_map_lookup_elem(&targets, &pid);
+
+        if (found && (found->uses & CPROF_TARGET_INHERITED))
+                (void) bpf_map_delete_elem(&targets, &pid);
+}
+
+/* The end of a process, which takes time that belongs to it, is still before it here; but later its number
+ * in another namespace is not known any more. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exited, struct task_struct *task) {
         struct signal_struct___live *signal = (void *) BPF_CORE_READ(task, signal);
-        struct cprof_target *found;
-        __u32 pid;
 
-        if (BPF_CORE_READ(signal, live.counter) > 0)
-                return 0;
+        if (!our_pidns_is_first && BPF_CORE_READ(signal, live.counter) <= 0)
+                forget(process_of(task));
 
-        pid = process_of(task);
-        found = bpf_map_lookup_elem(&targets, &pid);
-        if (found && (found->uses & CPROF_TARGET_INHERITED)) /* others are the daemon's business */
-                (void) bpf_map_delete_elem(&targets, &pid);
+        return 0;
+}
+
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(process_freed, struct task_struct *task) {
+        if (our_pidns_is_first && task->pid == task->tgid)
+                forget(task->tgid);
 
         return 0;
 }

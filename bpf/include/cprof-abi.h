@@ -99,6 +99,8 @@ enum cprof_unwind_rule {
         CPROF_RULE_DEREF_RSP, /* *(rsp + a) + b, ditto */
         CPROF_RULE_END,       /* no caller */
         CPROF_RULE_UNSUPPORTED,
+        CPROF_RULE_DEREF_INDEX, /* *(rsp + 8 * register + a) + 8: cfa = a / 8 << 4 | register; of use in the
+                                   innermost frame only */
         CPROF_RULE_REGISTER = 16, /* 16 + register: that + cfa; of use in the innermost frame only */
 };
 
@@ -120,7 +122,7 @@ struct cprof_unwind_mapping {
         __u64 base;               /* address of pc 0 of the table in this process */
         __u32 row_first, row_end; /* in the pool; equal: no table, frame pointers */
         __u32 rule; /* enum cprof_unwind_rule for code without a table: NONE, or RSP with @cfa */
-        __s32 cfa;
+        __s32 cfa;  /* of that rule, in bytes */
 };
 _Static_assert(sizeof(struct cprof_unwind_mapping) == 40, "ABI between kernel and user space");
 

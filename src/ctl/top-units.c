@@ -214,7 +214,7 @@ static void add_line(const Top *t, const UnitLine *line, bool selected, StrBuf *
 static void add_header(const Top *t, const UnitLines *l, StrBuf *b) {
         int room = (int) MAX_OF(t->screen.columns, 64U) - FIXED_COLUMNS;
 
-        strbuf_addf(b, "cprofctl top: %zu watched units", l->n + l->n_more);
+        strbuf_addf(b, "cprofctl top: %zu watched unit%s", l->n + l->n_more, l->n == 1 ? "" : "s");
         if (t->screen.is_terminal)
                 strbuf_add(b, "   arrows, Enter: choose   q: quit");
         strbuf_addf(b,

@@ -79,8 +79,8 @@ typedef struct PolicyText {
 /* Parses the texts in order as one policy (later ones extend; "Key=" resets lists to empty and scalars to
  * the default; a [Trigger] section adds one, "Triggers=" in [Policy] drops those so far). The grammar:
  *
- *   [Policy]  Description=TEXT   Unit= Slice= Exe= User=GLOB…   Profile=on-cpu   Duration= Silence=TIMESPAN
- *             Scope=process|unit   Triggers=
+ *   [Policy]  Description=TEXT   Unit= Slice= Exe= User=GLOB…   Profile=on-cpu off-cpu   Duration=
+ *             Silence=TIMESPAN   Scope=process|unit   Triggers=
  *   [Trigger] Metric=NAME Threshold=VALUE Period=TIMESPAN Count=N, or When=, see policy_trigger_parse()
  *
  * At least one of Unit=, Slice=, Exe=, User= and one [Trigger] are needed. Lists hold several words, without

@@ -389,21 +389,31 @@ static void ask_features(ProbeBpf *b) {
         ask_unwind(b);
 }
 
-/* The defaults in, and what they need. */
-static int configure(ProbeBpf *b, const ProbeConfig *config) {
-        int r;
-
+static void configure(ProbeBpf *b, const ProbeConfig *config) {
         b->statistics_fd = -EBADF;
         b->oncpu_every = 1;
         b->config = *config;
         b->config.oncpu_hz = config->oncpu_hz ?: PROBE_ONCPU_HZ_DEFAULT;
         b->config.watched_max = config->watched_max ?: PROBE_WATCHED_MAX;
         b->config.unwind_bytes = config->unwind_bytes ?: PROBE_UNWIND_BYTES_DEFAULT;
+}
+
+/* Asks with a small pool: memory is for when there are tables. */
+static int ask(ProbeBpf *b) {
+        ProbeConfig small = b->config;
+        int r;
 
         r = probe_python_new(&b->python);
         if (r < 0)
                 return r;
 
+        small.unwind_bytes = sizeof(struct cprof_unwind_row);
+        r = probe_unwind_new(&small, &b->unwind);
+        if (r < 0)
+                return r;
+
+        ask_features(b);
+        b->unwind = probe_unwind_free(b->unwind);
         return probe_unwind_new(&b->config, &b->unwind);
 }
 
@@ -422,14 +432,13 @@ int probe_new(const ProbeConfig *config, Probe **ret_probe) {
                 return -ENOMEM;
         }
 
-        r = configure(b, config);
+        (void) libbpf_set_print(on_libbpf_print);
+        configure(b, config);
+        r = ask(b);
         if (r < 0) {
                 bpf_free(b);
                 return r;
         }
-
-        (void) libbpf_set_print(on_libbpf_print);
-        ask_features(b);
 
         *p = (Probe){ .ops = &bpf_ops, .self = b };
         *ret_probe = TAKE_PTR(p);

@@ -73,12 +73,12 @@ static int create_maps(ProbeUnwind *u) {
                                                sizeof(struct cprof_target),
                                                u->config.watched_max,
                                                NULL);
-        if (r < 0) {
-                u->targets_fd = -EBADF;
-                destroy_maps(u);
-        }
+        if (r >= 0)
+                return 0;
 
-        return r < 0 ? r : 0;
+        u->targets_fd = -EBADF;
+        destroy_maps(u);
+        return r;
 }
 
 int probe_unwind_new(const ProbeConfig *config, ProbeUnwind **ret_unwind) {
@@ -123,18 +123,14 @@ int probe_unwind_share(
         int r;
 
         r = create_maps(u);
-        if (r < 0)
-                return r;
+        if (r >= 0)
+                r = bpf_map__reuse_fd(rows, u->rows.fd);
+        if (r >= 0)
+                r = bpf_map__reuse_fd(mappings, u->mappings.fd);
+        if (r >= 0)
+                r = bpf_map__reuse_fd(targets, u->targets_fd);
 
-        r = bpf_map__reuse_fd(rows, u->rows.fd);
-        if (r < 0)
-                return r;
-
-        r = bpf_map__reuse_fd(mappings, u->mappings.fd);
-        if (r < 0)
-                return r;
-
-        return bpf_map__reuse_fd(targets, u->targets_fd);
+        return r;
 }
 
 int probe_unwind_share_targets(ProbeUnwind *u, struct bpf_map *targets) {

@@ -43,7 +43,7 @@ typedef enum ProbeEventType {
         PROBE_EVENT_MAP,  /* an executable mapping appeared */
         PROBE_EVENT_EXEC, /* all mappings are others now */
         PROBE_EVENT_FORK, /* @parent made @pid; both have the same mappings */
-        PROBE_EVENT_EXIT, /* of the last thread */
+        PROBE_EVENT_EXIT, /* of the first thread: of the process, unless others outlive it */
 } ProbeEventType;
 
 typedef struct ProbeEvent {
@@ -65,7 +65,7 @@ typedef struct ProbeMapping {
         uint64_t base;  /* address of pc 0 of the table in the process */
         uint32_t table; /* of unwind_add(), UNWIND_TABLE_NONE: frame pointers */
         uint32_t rule;  /* enum cprof_unwind_rule for code without a table */
-        int32_t cfa;    /* of that rule */
+        int32_t cfa;    /* of that rule, in bytes */
 } ProbeMapping;
 
 #define PROBE_PYTHON_VERSIONS_MAX 16U /* sets of struct cprof_python_offsets at once */

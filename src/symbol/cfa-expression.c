@@ -183,6 +183,27 @@ static int plt_push(DwarfReader r) {
         return literal > OP_LIT0 && literal < OP_LIT0 + 16 ? literal - OP_LIT0 : 0;
 }
 
+/* What OpenSSL's Montgomery multiplication says of itself: *(rsp + a + 8 * register) + 8; true for that. */
+static bool index_of(DwarfReader r, CfaState *ret_state) {
+        static const uint8_t end[] = {
+                0x00, OP_LIT0 + 8, 0x1e, OP_PLUS, OP_DEREF, OP_PLUS_UCONST, 0x08,
+        };
+        uint8_t a, index;
+
+        if (dwarf_left(&r) != 3 + sizeof(end) || memcmp(r.at + 3, end, sizeof(end)) != 0)
+                return false;
+
+        a = r.at[1];
+        index = r.at[2];
+        if (r.at[0] != OP_BREG0 + CFA_RSP || a >= 64 || index < OP_BREG0 || index > OP_BREG0 + 15)
+                return false;
+
+        ret_state->form = CFA_INDEX;
+        ret_state->base = index - OP_BREG0;
+        ret_state->a = a;
+        return true;
+}
+
 void cfa_expression_of_cfa(DwarfReader expression, CfaState *ret_state) {
         Value value;
         int push;
@@ -194,12 +215,15 @@ void cfa_expression_of_cfa(DwarfReader expression, CfaState *ret_state) {
                 return;
         }
 
+        if (index_of(expression, ret_state))
+                return;
+
         ret_state->form = CFA_UNKNOWN;
         if (evaluate(expression, &value) < 0 || value.form == VALUE_CONSTANT)
                 return;
 
-        ret_state->form = value.form == VALUE_DEREF ? CFA_DEREF : CFA_REGISTER;
-        ret_state->reg = value.reg;
+        ret_state->form = value.form == VALUE_DEREF ? CFA_DEREF : CFA_SUM;
+        ret_state->base = value.reg;
         ret_state->a = (int32_t) value.a;
         ret_state->b = (int32_t) value.b;
 }

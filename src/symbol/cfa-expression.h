@@ -5,7 +5,7 @@
 
 /* DWARF expressions in call frame information, evaluated with registers and memory left unknown. */
 
-/* Sets form, register, a and b of @ret_state: CFA_UNKNOWN for what they can't hold, or for a malformed one.
+/* Sets form, base, a and b of @ret_state: CFA_UNKNOWN for what they can't hold, or for a malformed one.
  */
 void cfa_expression_of_cfa(DwarfReader expression, CfaState *ret_state);
 

@@ -37,7 +37,7 @@ static bool is_word_within(int32_t offset, int32_t min, int32_t max) {
 }
 
 static bool is_kernel_signal_frame(const CfaState *s) {
-        return s->form == CFA_DEREF && s->reg == CFA_RSP && s->a == UCONTEXT_RSP && s->b == 0 &&
+        return s->form == CFA_DEREF && s->base == CFA_RSP && s->a == UCONTEXT_RSP && s->b == 0 &&
                         s->ra.form == SAVED_AT_REGISTER && s->ra.reg == CFA_RSP &&
                         s->ra.offset == UCONTEXT_RIP;
 }
@@ -59,7 +59,7 @@ static int encode_rbp(const CfaState *s, int *ret_rbp) {
                 }
                 if (s->form != CFA_REGISTER || s->reg != rbp->reg)
                         return -EDOM;
-                offset -= s->a;
+                offset -= s->offset;
         } else if (rbp->form != SAVED_AT_CFA)
                 return -EDOM;
 
@@ -71,18 +71,27 @@ static int encode_rbp(const CfaState *s, int *ret_rbp) {
 }
 
 static struct cprof_unwind_row encode_register(const CfaState *s, int rbp) {
-        if (!is_word_within(s->a, INT16_MIN, INT16_MAX) || s->reg >= CFA_RA)
+        if (!is_word_within(s->offset, INT16_MIN, INT16_MAX) || s->reg >= CFA_RA)
                 return row_of(CPROF_RULE_UNSUPPORTED, 0, 0);
 
         return row_of(s->reg == CFA_RSP                   ? CPROF_RULE_RSP
                                       : s->reg == CFA_RBP ? CPROF_RULE_RBP
                                                           : CPROF_RULE_REGISTER + s->reg,
-                      s->a / 8,
+                      s->offset / 8,
                       rbp);
 }
 
 struct cprof_unwind_row cfa_row(const CfaState *s, bool signal_frame) {
+        CfaState sum;
         int rbp;
+
+        if (s->form == CFA_SUM) { /* a register and an offset in other words */
+                sum = *s;
+                sum.form = CFA_REGISTER;
+                sum.reg = s->base;
+                sum.offset = s->a;
+                s = &sum;
+        }
 
         if (signal_frame && is_kernel_signal_frame(s))
                 return row_of(CPROF_RULE_SIGNAL, 0, 0);
@@ -98,10 +107,13 @@ struct cprof_unwind_row cfa_row(const CfaState *s, bool signal_frame) {
         if (s->form == CFA_PLT)
                 return row_of(CPROF_RULE_PLT, 0, rbp);
 
+        if (s->form == CFA_INDEX && is_word_within(s->a, -2048, 2047))
+                return row_of(CPROF_RULE_DEREF_INDEX, s->a / 8 * 16 + s->base, rbp);
+
         if (s->form == CFA_DEREF && is_word_within(s->a, -2048, 2047) && is_word_within(s->b, 0, 15)) {
-                if (s->reg == CFA_RBP)
+                if (s->base == CFA_RBP)
                         return row_of(CPROF_RULE_DEREF_RBP, s->a / 8 * 16 + s->b / 8, rbp);
-                if (s->reg == CFA_RSP)
+                if (s->base == CFA_RSP)
                         return row_of(CPROF_RULE_DEREF_RSP, s->a / 8 * 16 + s->b / 8, rbp);
         }
 

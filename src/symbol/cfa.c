@@ -116,27 +116,21 @@ static int restore(Machine *m, uint64_t reg) {
         return initial ? set_saved(m, reg, *initial) : 0;
 }
 
+/* Between an expression and the next register the offset is kept for that, as the unwinder of GCC has it:
+ * there is assembly that relies on it. */
 static int set_cfa_offset(Machine *m, uint64_t offset) {
-        if (m->state.form != CFA_REGISTER)
-                return -EBADMSG;
-
-        m->state.a = offset > INT32_MAX ? INT32_MAX : (int32_t) offset; /* which no row can hold */
+        m->state.offset = offset > INT32_MAX ? INT32_MAX : (int32_t) offset; /* which no row can hold */
         return 0;
 }
 
 static int set_cfa_signed_offset(Machine *m, int64_t factored) {
-        if (m->state.form != CFA_REGISTER)
-                return -EBADMSG;
-
-        if (__builtin_mul_overflow(factored, m->cie->data_align, &m->state.a))
-                m->state.a = INT32_MAX;
+        if (__builtin_mul_overflow(factored, m->cie->data_align, &m->state.offset))
+                m->state.offset = INT32_MAX;
         return 0;
 }
 
 static int set_cfa_register(Machine *m, uint64_t reg) {
-        if (m->state.form != CFA_REGISTER)
-                return -EBADMSG;
-
+        m->state.form = CFA_REGISTER;
         m->state.reg = (uint8_t) MIN_OF(reg, (uint64_t) UINT8_MAX);
         return 0;
 }
@@ -208,7 +202,6 @@ static int on_restore_state(Machine *m) {
 }
 
 static int on_def_cfa(Machine *m) {
-        m->state.form = CFA_REGISTER;
         (void) set_cfa_register(m, dwarf_read_uleb128(&m->program));
         return set_cfa_offset(m, dwarf_read_uleb128(&m->program));
 }
@@ -242,7 +235,6 @@ static int on_offset_extended_sf(Machine *m) {
 }
 
 static int on_def_cfa_sf(Machine *m) {
-        m->state.form = CFA_REGISTER;
         (void) set_cfa_register(m, dwarf_read_uleb128(&m->program));
         return set_cfa_signed_offset(m, dwarf_read_sleb128(&m->program));
 }

@@ -20,9 +20,11 @@ enum {
 
 typedef enum CfaForm {
         CFA_UNKNOWN,  /* none yet, or one we can't hold */
-        CFA_REGISTER, /* register + a */
-        CFA_DEREF,    /* *(register + a) + b */
-        CFA_PLT,      /* rsp + 8, and 8 more from byte a of each 16 on */
+        CFA_REGISTER, /* register + offset */
+        CFA_SUM,      /* by expression: base + a */
+        CFA_DEREF,    /* ditto: *(base + a) + b */
+        CFA_INDEX,    /* ditto: *(rsp + 8 * base + a) + 8 */
+        CFA_PLT,      /* ditto: rsp + 8, and 8 more from byte a of each 16 on */
 } CfaForm;
 
 typedef enum SavedForm {
@@ -42,6 +44,8 @@ typedef struct CfaSaved {
 typedef struct CfaState {
         uint8_t form; /* CfaForm */
         uint8_t reg;
+        uint8_t base; /* a register as well */
+        int32_t offset;
         int32_t a, b;
         CfaSaved rbp, rsp, ra;
 } CfaState;

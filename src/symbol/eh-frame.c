@@ -5,8 +5,10 @@
 #include "symbol/cfa-row.h"
 #include "symbol/fde-list.h"
 
+/* About half a millisecond each. */
 #define FDES_SLICE 256U
-#define MERGE_SLICE 1024U /* FDEs */
+#define WORK_SLICE (64U * 1024U)
+#define ROWS_SLICE 32768U
 
 #define GAP_IGNORED 16U /* bytes of padding between functions that need no row */
 
@@ -32,6 +34,7 @@ struct EhFrameBuild {
         CfaRows merged;
         EhFrameStats stats;
         uint64_t work;
+        bool is_full; /* of rows: an FDE without room for all of its own was given up */
 
         size_t next;      /* FDE to merge */
         uint32_t covered; /* code up to here is merged */
@@ -80,7 +83,7 @@ static int add_fde(EhFrameBuild *b, const EhFde *fde) {
         int r;
 
         b->work += WORK_PER_FDE + b->image->n_segments + dwarf_left(&fde->program);
-        if (b->work > WORK_MAX)
+        if (b->work > WORK_MAX || b->is_full)
                 return -E2BIG;
 
         r = fde_list_span(&b->fdes, b->image, fde, &span);
@@ -95,11 +98,14 @@ static int add_fde(EhFrameBuild *b, const EhFde *fde) {
                     b->fdes.base + span.end,
                     b->fdes.base,
                     &b->found);
+        if (r == -E2BIG)
+                b->is_full = true;
         if (r < 0)
                 return r;
 
         span.first_row = (uint32_t) before;
         span.n_rows = (uint32_t) (b->found.n - before);
+        b->work += span.n_rows; /* linkage tables have many by few instructions */
         r = fde_list_add(&b->fdes, span);
         if (r < 0)
                 b->found.n = before;
@@ -107,10 +113,11 @@ static int add_fde(EhFrameBuild *b, const EhFde *fde) {
 }
 
 static int step_read(EhFrameBuild *b) {
+        uint64_t work_end = b->work + WORK_SLICE;
         EhFde fde;
         int r;
 
-        for (unsigned i = 0; i < FDES_SLICE; i++) {
+        for (unsigned i = 0; i < FDES_SLICE && b->work < work_end; i++) {
                 r = eh_reader_next(b->reader, &fde);
                 if (r == -ENODATA) {
                         b->reader = eh_reader_free(b->reader);
@@ -194,9 +201,10 @@ static void merge_fde(EhFrameBuild *b, size_t i) {
 }
 
 static int step_merge(EhFrameBuild *b) {
+        size_t slice_end = b->next + FDES_SLICE, rows_end = b->merged.n + ROWS_SLICE;
         struct cprof_unwind_row *shrunk;
 
-        for (unsigned n = 0; n < MERGE_SLICE && b->next < b->fdes.n; n++)
+        while (b->next < b->fdes.n && b->next < slice_end && b->merged.n < rows_end)
                 merge_fde(b, b->next++);
         if (b->next < b->fdes.n)
                 return 1;

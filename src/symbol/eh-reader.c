@@ -20,7 +20,7 @@ struct EhReader {
         uint64_t window_offset, window_size;
 
         KeptCie cies[EH_CIES_KEPT];
-        unsigned n_cie_reads;
+        unsigned n_entries, n_cie_reads;
         uint8_t cie_bytes[EH_CIE_BYTES_MAX];
 };
 
@@ -206,7 +206,8 @@ int eh_reader_next(EhReader *r, EhFde *ret_fde) {
 
         assert(ret_fde);
 
-        if (r->section.size - offset < 4 || see(r, offset, 4, &bytes) < 0)
+        if (r->n_entries++ >= EH_ENTRIES_MAX || r->section.size - offset < 4 ||
+            see(r, offset, 4, &bytes) < 0)
                 return -ENODATA;
 
         r->next += 4;

@@ -12,7 +12,8 @@
 #define EH_WINDOW_BYTES (128U * 1024U)
 #define EH_CIE_BYTES_MAX 4096U
 #define EH_CIES_KEPT 32U
-#define EH_CIE_READS_MAX 100000U /* some microseconds each; the FDEs of those beyond are malformed */
+#define EH_ENTRIES_MAX (4U * 1000U * 1000U) /* the rest is not read */
+#define EH_CIE_READS_MAX 20000U /* some microseconds each; the FDEs of those beyond are malformed */
 
 /* What describes one function, or a part of it. */
 typedef struct EhFde {
@@ -30,5 +31,5 @@ EhReader *eh_reader_free(EhReader *r);
 DEFINE_CLEANUP(EhReader *, eh_reader_free)
 
 /* Looks at one entry. Returns 1 with an FDE, 0 for anything else, -EBADMSG for a malformed one, -ENODATA at
- * the end. Bytes that can't be read (any more) are the end as well. */
+ * the end. Bytes that can't be read (any more) are the end as well, and so is the last of EH_ENTRIES_MAX. */
 int eh_reader_next(EhReader *r, EhFde *ret_fde);

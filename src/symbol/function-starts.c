@@ -3,7 +3,7 @@
 
 #include "symbol/fde-list.h"
 
-#define ENTRIES_SLICE 2048U
+#define ENTRIES_SLICE 256U
 #define PACK_SLICE 65536U
 
 typedef struct Span {

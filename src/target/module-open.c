@@ -176,6 +176,28 @@ static int open_file(const Host *h, ModuleTable *t, pid_t pid, const MapsLine *l
         return r;
 }
 
+int module_open_path(
+                const Host *host, ModuleTable *table, pid_t root_pid, const MapsLine *line, Module **ret) {
+        _cleanup_(closep) int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        assert(host);
+        assert(table);
+        assert(line);
+        assert(ret);
+
+        fd = open_by_path(host, root_pid, line, &st);
+        if (fd < 0)
+                return fd;
+
+        r = module_table_get_file(table, &st, fd, 0, line->path, path_length_undeleted(line), ret);
+        if (r >= 0)
+                (void) TAKE_FD(fd);
+
+        return r;
+}
+
 static int open_vdso(const Host *h, ModuleTable *t, pid_t pid, const MapsLine *l, Module **ret) {
         _cleanup_(closep) int fd = -EBADF;
         _cleanup_(freep) void *image = NULL;

@@ -11,5 +11,10 @@
 int module_open_mapping(
                 const Host *host, ModuleTable *table, ProcessKey key, const MapsLine *line, Module **ret);
 
+/* The module of a file of which only the path is known, as the process @root_pid sees it. -ESTALE: another
+ * file is there; else as above. */
+int module_open_path(
+                const Host *host, ModuleTable *table, pid_t root_pid, const MapsLine *line, Module **ret);
+
 /* Opens the perf map of a MODULE_ANON if it is not open yet and the process has written one. */
 void module_open_perf_map(const Host *host, Module *m);

@@ -288,3 +288,64 @@ int process_maps_copy(const ProcessMaps *m, ProcessKey key, ProcessMaps **ret_co
         *ret_copy = TAKE_PTR(copy);
         return 0;
 }
+
+void process_maps_clear(ProcessMaps *m) {
+        assert(m);
+
+        list_done(&m->list);
+}
+
+/* Takes out what @line covers. Returns where it belongs. */
+static size_t make_room(MappingList *l, const MapsLine *line) {
+        size_t n = 0, at = 0;
+
+        for (size_t i = 0; i < l->n; i++) {
+                Mapping *item = l->items + i;
+
+                if (item->start < line->end && item->end > line->start) {
+                        (void) module_unref(item->module);
+                        continue;
+                }
+
+                if (item->start < line->start)
+                        at = n + 1;
+                l->items[n++] = *item;
+        }
+
+        l->n = n;
+        return at;
+}
+
+int process_maps_add(ProcessMaps *m, pid_t root_pid, const MapsLine *line) {
+        Mapping mapping = {
+                .start = line->start,
+                .end = line->end,
+                .offset = line->offset,
+                .inode = line->inode,
+                .dev_major = line->dev_major,
+                .dev_minor = line->dev_minor,
+        };
+        size_t at;
+        int r;
+
+        assert(m);
+        assert(line->start < line->end);
+
+        if (m->list.n >= PROCESS_MAPPINGS_MAX)
+                return -E2BIG;
+
+        r = module_open_path(m->host, m->table, root_pid, line, &mapping.module);
+        if (r < 0)
+                return r;
+
+        at = make_room(&m->list, line);
+        r = list_append(&m->list, &mapping);
+        if (r < 0) {
+                (void) module_unref(mapping.module);
+                return r;
+        }
+
+        memmove(m->list.items + at + 1, m->list.items + at, (m->list.n - 1 - at) * sizeof(m->list.items[0]));
+        m->list.items[at] = mapping;
+        return 0;
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/host.h"
+#include "host/procfs-maps.h"
 #include "target/module.h"
 #include "target/target.h"
 
@@ -37,6 +38,11 @@ typedef int (*ProcessMappingFn)(const ProcessMapping *mapping, void *userdata);
 
 /* The mappings of the last reading, ascending. Returns what @fn ended with, 0 otherwise. */
 int process_maps_for_each(const ProcessMaps *m, ProcessMappingFn fn, void *userdata);
+
+/* For a process that ended before it could be looked at, what was told of it: another program, a mapping.
+ * Files are opened by their path as the process @root_pid sees it. */
+void process_maps_clear(ProcessMaps *m);
+int process_maps_add(ProcessMaps *m, pid_t root_pid, const MapsLine *line);
 
 /* What a fork of the process starts with, known without asking for it: it may be gone already. */
 int process_maps_copy(const ProcessMaps *m, ProcessKey key, ProcessMaps **ret_copy);

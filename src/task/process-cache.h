@@ -21,6 +21,7 @@ typedef struct ProcessCache ProcessCache;
 
 typedef struct ProcessEntry {
         ProcessKey key;
+        pid_t parent;      /* that it was seen to be forked from, 0 = not seen */
         ProcessMaps *maps; /* NULL: not read yet */
         int maps_error;    /* -errno of that, 0 = not tried */
 

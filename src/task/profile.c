@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/profile.h"
 
-#include "basic/utf8.h"
-#include "cprof-abi.h"
+#include "task/thread-names.h"
 
 #include <sys/random.h>
 
@@ -16,14 +15,6 @@ static const char *const state_names[_PROFILE_STATE_MAX] = {
 const char *profile_state_to_string(ProfileState s) {
         return s >= 0 && s < _PROFILE_STATE_MAX ? state_names[s] : NULL;
 }
-
-/* Known by its bytes as the kernel gave them; @name is what we show. */
-typedef struct ThreadName {
-        char key[CPROF_COMM_LEN]; /* NUL-padded */
-        char *name;
-        uint32_t index;
-        UT_hash_handle hh;
-} ThreadName;
 
 typedef struct ModuleSlot {
         Module *module; /* referenced; the hash key is the pointer */
@@ -39,9 +30,7 @@ struct Profile {
         uint64_t n_samples, n_over_cap;
         uint64_t n_switches, offcpu_nsec;
 
-        ThreadName *threads; /* by key */
-        ThreadName **thread_list;
-        uint32_t n_threads;
+        ThreadNames threads;
 
         ModuleSlot *modules; /* by pointer */
         ModuleSlot **module_list;
@@ -137,12 +126,7 @@ Profile *profile_free(Profile *p) {
                 free(s);
         }
 
-        HASH_CLEAR(hh, p->threads);
-        for (uint32_t i = 0; i < p->n_threads; i++) {
-                free(p->thread_list[i]->name);
-                free(p->thread_list[i]);
-        }
-        free(p->thread_list);
+        thread_names_done(&p->threads);
 
         HASH_CLEAR(hh, p->modules);
         for (unsigned i = 0; i < p->n_modules; i++) {
@@ -186,64 +170,6 @@ Module *profile_module(const Profile *p, unsigned index) {
 
 unsigned profile_n_modules(const Profile *p) {
         return p->n_modules;
-}
-
-static int profile_add_thread(Profile *p, const char key[static CPROF_COMM_LEN], uint32_t *ret_index) {
-        ThreadName *t;
-        int r;
-
-        r = list_reserve((void ***) &p->thread_list, p->n_threads);
-        if (r < 0)
-                return r;
-
-        t = calloc(1, sizeof(*t));
-        if (!t)
-                return -ENOMEM;
-
-        memcpy(t->key, key, sizeof(t->key));
-        t->index = p->n_threads;
-        t->name = utf8_sanitize(key, strnlen(key, CPROF_COMM_LEN));
-        if (!t->name) {
-                free(t);
-                return -ENOMEM;
-        }
-
-        HASH_ADD(hh, p->threads, key, sizeof(t->key), t);
-        if (!HASH_ADDED(t)) {
-                free(t->name);
-                free(t);
-                return -ENOMEM;
-        }
-
-        p->thread_list[p->n_threads++] = t;
-        *ret_index = t->index;
-        return 0;
-}
-
-static int profile_thread_index(Profile *p, const char *name, uint32_t *ret_index) {
-        char key[CPROF_COMM_LEN] = {};
-        ThreadName *t;
-
-        memcpy(key, name, strnlen(name, sizeof(key)));
-
-        HASH_FIND(hh, p->threads, key, sizeof(key), t);
-        if (t) {
-                *ret_index = t->index;
-                return 0;
-        }
-
-        if (p->n_threads < PROFILE_THREADS_MAX)
-                return profile_add_thread(p, key, ret_index);
-
-        /* A program that renames its threads all the time: keep the stacks, give up the names. */
-        memset(key, 0, sizeof(key));
-        memcpy(key, PROFILE_THREAD_OTHER, strlen(PROFILE_THREAD_OTHER));
-        HASH_FIND(hh, p->threads, key, sizeof(key), t);
-        if (!t)
-                return profile_add_thread(p, key, ret_index);
-
-        *ret_index = t->index;
-        return 0;
 }
 
 /* What tells one stack from another. */
@@ -309,7 +235,7 @@ static int profile_get_stack(Profile *p, const char *thread_name, StackKey *k, P
         if (k->n_frames > PROFILE_FRAMES_MAX)
                 return -E2BIG;
 
-        r = profile_thread_index(p, thread_name, &k->thread);
+        r = thread_names_index(&p->threads, thread_name, &k->thread);
         if (r < 0)
                 return r;
 
@@ -399,13 +325,11 @@ ProfileStack *profile_stacks(const Profile *p) {
 }
 
 const char *profile_thread_name(const Profile *p, uint32_t index) {
-        assert(index < p->n_threads);
-
-        return p->thread_list[index]->name;
+        return thread_names_get(&p->threads, index);
 }
 
 uint32_t profile_n_threads(const Profile *p) {
-        return p->n_threads;
+        return p->threads.n;
 }
 
 uint64_t profile_n_samples(const Profile *p) {

@@ -46,6 +46,7 @@ struct TaskManager {
 
         Recorder *recorder; /* NULL: off */
         int recorder_error; /* -errno: the sampler cannot be had for it */
+        bool recorder_armed;
         unsigned n_recorded;
         usec_t recorder_synced_usec;
 
@@ -98,7 +99,10 @@ void task_recorder_take_sample(
 /* Gives @t, which has just started, what was before it. */
 void task_recorder_begin(TaskManager *m, Task *t);
 
-/* task-processes.c: before the samples are read, and after. */
+/* task-processes.c: their mappings and tables, by what the probe can do. */
+int task_manager_init_processes(TaskManager *m);
+
+/* Before the samples are read, and after. */
 void task_manager_read_events(TaskManager *m, usec_t now_usec);
 void task_manager_drop_exited(TaskManager *m);
 

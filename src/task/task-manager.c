@@ -41,9 +41,7 @@ int task_manager_new(
         if (getrandom(&m->id_next, sizeof(m->id_next), GRND_NONBLOCK) != (ssize_t) sizeof(m->id_next))
                 m->id_next = 0;
 
-        m->has_events = probe_feature(probe, PROBE_FEATURE_EVENTS, NULL) >= 0;
-
-        r = process_cache_new(host, modules, &m->cache);
+        r = task_manager_init_processes(m);
         if (r < 0)
                 return r;
 
@@ -51,14 +49,6 @@ int task_manager_new(
         if (r < 0)
                 return r;
         process_cache_set_python(m->cache, config->python);
-
-        if (config->unwind && probe_feature(probe, PROBE_FEATURE_UNWIND, NULL) >= 0) {
-                r = unwind_tables_new(probe, config->unwind, &m->unwind);
-                if (r < 0)
-                        return r;
-
-                process_cache_set_unwind(m->cache, m->unwind);
-        }
 
         *ret_manager = TAKE_PTR(m);
         return 0;

@@ -3,7 +3,27 @@
 #include "host/procfs-pid.h"
 #include "task/task-manager-private.h"
 
+#include <string.h>
 #include <utlist.h>
+
+int task_manager_init_processes(TaskManager *m) {
+        int r;
+
+        m->has_events = probe_feature(m->probe, PROBE_FEATURE_EVENTS, NULL) >= 0;
+
+        r = process_cache_new(m->host, m->modules, &m->cache);
+        if (r < 0)
+                return r;
+
+        if (!m->config.unwind || probe_feature(m->probe, PROBE_FEATURE_UNWIND, NULL) < 0)
+                return 0;
+
+        r = unwind_tables_new(m->probe, m->config.unwind, &m->unwind);
+        if (r >= 0)
+                process_cache_set_unwind(m->cache, m->unwind);
+
+        return r;
+}
 
 /* A process that the target set has seen ends by it; this is for children that live between two looks. */
 static bool is_of_process_task(const ProcessEntry *e) {
@@ -51,6 +71,11 @@ static ProcessKey read_key(TaskManager *m, pid_t pid) {
         return key;
 }
 
+/* When we were told of it there was nothing left in /proc. */
+static bool is_gone(const ProcessEntry *e) {
+        return e->key.start_ticks == 0;
+}
+
 /* The child of a process that is sampled for its unit is sampled for it as well, long before the target set
  * looks again. */
 static void on_fork_event(TaskManager *m, const ProbeEvent *ev) {
@@ -79,7 +104,30 @@ static void on_fork_event(TaskManager *m, const ProbeEvent *ev) {
 
                 p->pass = rt->pass + 1; /* the next look at the unit may still be one from before the fork */
                 (void) process_cache_inherit(m->cache, parent, p->entry);
+                p->entry->parent = is_gone(parent) ? parent->parent : ev->parent;
         }
+}
+
+/* Its events are all there is to know what it ran; files are those that its parent sees. */
+static void note_of_gone(TaskManager *m, ProcessEntry *e, const ProbeEvent *ev) {
+        const MapsLine line = {
+                .start = ev->start,
+                .end = ev->start + ev->length,
+                .offset = ev->offset,
+                .executable = true,
+                .dev_major = ev->dev_major,
+                .dev_minor = ev->dev_minor,
+                .inode = ev->inode,
+                .path = ev->path,
+                .path_length = ev->path ? strlen(ev->path) : 0,
+        };
+
+        if (!e->maps)
+                return;
+        if (ev->type == PROBE_EVENT_EXEC)
+                process_maps_clear(e->maps);
+        else if (ev->path && ev->path[0] == '/' && ev->path[1] != '/' && line.end > line.start)
+                (void) process_maps_add(e->maps, e->parent, &line); /* else unknown code */
 }
 
 static void on_event(const ProbeEvent *ev, void *userdata) {
@@ -98,6 +146,11 @@ static void on_event(const ProbeEvent *ev, void *userdata) {
         e = process_cache_find(m->cache, ev->pid);
         if (!e)
                 return;
+
+        if (is_gone(e)) {
+                note_of_gone(m, e, ev);
+                return;
+        }
 
         if (ev->type == PROBE_EVENT_EXEC) {
                 process_cache_invalidate(e);

@@ -70,6 +70,7 @@ void task_recorder_watch(TaskManager *m, const Process *p, ProcessEntry *e) {
                         m->recorder_error = r;
                         return;
                 }
+                m->recorder_armed = true;
         }
 
         if (probe_watch(m->probe, e->key.pid, PROBE_USE_RECORDER) < 0)
@@ -116,6 +117,11 @@ void task_recorder_tick(TaskManager *m, usec_t now_usec) {
 
         m->recorder_synced_usec = now_usec;
         sync_processes(m);
+
+        if (m->n_recorded == 0 && m->recorder_armed) {
+                probe_disarm(m->probe, PROBE_USE_RECORDER);
+                m->recorder_armed = false;
+        }
 }
 
 bool task_recorder_wants_sample(

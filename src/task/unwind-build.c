@@ -292,3 +292,33 @@ void unwind_build_done(UnwindTables *t) {
                 ;
         assert(!t->tables);
 }
+
+void unwind_tables_counters(const UnwindTables *t, UnwindCounters *ret) {
+        UnwindCounters c = t->counters;
+
+        assert(ret);
+
+        for (const UnwindTable *table = t->tables; table; table = table->hh.next)
+                c.n_rows += table->n_rows;
+        c.n_tables = HASH_COUNT(t->tables);
+        c.n_tables_idle = t->n_idle;
+        c.n_processes = HASH_COUNT(t->processes);
+
+        for (const UnwindModule *um = t->modules; um; um = um->hh.next) {
+                c.n_modules_waiting += um->state == UNWIND_STATE_WAITING;
+                c.n_modules_no_table += um->state == UNWIND_STATE_NONE;
+                c.n_modules_no_space += um->state == UNWIND_STATE_NO_SPACE;
+                c.n_modules_failed += um->state == UNWIND_STATE_FAILED;
+        }
+        for (const UnwindProcess *p = t->processes; p; p = p->hh.next)
+                c.n_processes_refused += p->is_refused;
+
+        *ret = c;
+}
+
+int unwind_tables_module_error(const UnwindTables *t, const Module *m) {
+        UnwindModule *um;
+
+        HASH_FIND_PTR(t->modules, &m, um);
+        return um ? um->error : -ENOENT;
+}

@@ -8,14 +8,17 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 TestSuite(children, .timeout = 60);
 
+#define SAMPLES_HZ 997 /* many, so that chance does not decide */
+#define LOOP_NAME "short-lived"
 #define CHILD_USEC (20 * USEC_PER_MSEC)
-#define TASK_USEC (3 * USEC_PER_SEC)
+#define TASK_USEC (4 * USEC_PER_SEC)
 
 typedef struct Bench {
         Host *host;
@@ -44,13 +47,13 @@ static void bench_open(Bench *b) {
         const TaskEvents task_events = { .ended = on_ended, .userdata = b };
         const TaskManagerConfig config = {
                 .running_max = 4,
-                .oncpu_hz = 99,
+                .oncpu_hz = SAMPLES_HZ,
                 .unwind = &daemon_unwind_source,
         };
         int r;
 
         cr_assert_eq(host_new("/", &b->host), 0);
-        cr_assert_eq(probe_new(&(ProbeConfig){}, &b->probe), 0);
+        cr_assert_eq(probe_new(&(ProbeConfig){ .oncpu_hz = SAMPLES_HZ }, &b->probe), 0);
         cr_assert_eq(target_set_new(b->host, b->probe, &events, &b->targets), 0);
         cr_assert_eq(module_table_new(&b->modules), 0);
         r = task_manager_new(b->host, b->probe, b->targets, b->modules, &config, &task_events, &b->tasks);
@@ -74,32 +77,21 @@ static usec_t cpu_usec(int who) {
                         (usec_t) u.ru_stime.tv_sec * USEC_PER_SEC + (usec_t) u.ru_stime.tv_usec;
 }
 
-/* One child after the other: each works for 20 ms and is gone. SIGTERM: tells the CPU time of all. */
-static volatile sig_atomic_t told_to_stop;
+/* One child after the other: each works for 20 ms and is gone. @used_usec: CPU time of all. */
+static void loop(volatile usec_t *used_usec, void (*work)(void)) {
+        (void) prctl(PR_SET_NAME, LOOP_NAME);
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 
-static void on_sigterm(int sig) {
-        told_to_stop = 1;
-}
-
-static void loop(int fd, void (*work)(void)) {
-        usec_t used_usec;
-
-        (void) prctl(PR_SET_NAME, "short-lived");
-        (void) signal(SIGTERM, on_sigterm);
-
-        while (!told_to_stop) {
+        for (;;) {
                 pid_t pid = fork();
 
                 if (pid == 0) {
                         work();
                         _exit(0);
                 }
-                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                        ;
+                (void) waitpid(pid, NULL, 0);
+                *used_usec = cpu_usec(RUSAGE_CHILDREN) + cpu_usec(RUSAGE_SELF);
         }
-
-        used_usec = cpu_usec(RUSAGE_CHILDREN) + cpu_usec(RUSAGE_SELF);
-        _exit(write(fd, &used_usec, sizeof(used_usec)) != sizeof(used_usec));
 }
 
 static void burn(void) {
@@ -108,7 +100,7 @@ static void burn(void) {
                         ;
 }
 
-static Task *record_unit(Bench *b, pid_t pid) {
+static Task *record_unit(Bench *b, pid_t pid, const volatile usec_t *used_usec, usec_t *ret_before_usec) {
         TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), .duration_usec = TASK_USEC };
         usec_t second_usec = clock_monotonic_usec();
         Process *p;
@@ -119,6 +111,7 @@ static Task *record_unit(Bench *b, pid_t pid) {
         cr_assert_not_null(p);
         request.subject.unit = p->unit;
         cr_assert_eq(task_manager_start(b->tasks, &request, clock_monotonic_usec(), &task), 0);
+        *ret_before_usec = *used_usec;
 
         while (!b->ended) {
                 usec_t now_usec;
@@ -142,13 +135,16 @@ static Task *record_unit(Bench *b, pid_t pid) {
         return b->ended;
 }
 
-/* Samples of threads of that name, and how many of their frames are known. */
+/* Samples of the loop and of its children, which have its name until they run a program of @name, and how
+ * many of their frames are known. */
 static uint64_t count_samples(const Profile *profile, const char *name, uint64_t *ret_known) {
         uint64_t n = 0, known = 0;
         ProfileStack *s, *next;
 
         HASH_ITER(hh, profile_stacks(profile), s, next) {
-                if (strcmp(profile_thread_name(profile, s->thread), name) != 0)
+                const char *thread = profile_thread_name(profile, s->thread);
+
+                if (strcmp(thread, name) != 0 && strcmp(thread, LOOP_NAME) != 0)
                         continue;
                 n += s->n_samples;
                 if (frame_module(s->frames[s->n_kernel < s->n_frames ? s->n_kernel : 0]) !=
@@ -161,39 +157,66 @@ static uint64_t count_samples(const Profile *profile, const char *name, uint64_t
 }
 
 static void check(void (*work)(void), const char *name) {
-        usec_t before_usec = 0, used_usec = 0;
+        volatile usec_t *used_usec;
+        usec_t before_usec, all_usec;
+        TaskManagerCounters c;
         uint64_t n, n_known;
-        int fds[2], status;
         double share;
         Bench b = {};
         pid_t pid;
         Task *t;
 
-        cr_assert_eq(pipe(fds), 0);
+        used_usec = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        cr_assert_neq(used_usec, MAP_FAILED);
         bench_open(&b);
 
         pid = fork();
         if (pid == 0)
-                loop(fds[1], work);
+                loop(used_usec, work);
         sleep_usec(100 * USEC_PER_MSEC);
-        before_usec = 100 * USEC_PER_MSEC;
 
-        t = record_unit(&b, pid);
-        (void) kill(pid, SIGTERM);
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        cr_assert_eq(read(fds[0], &used_usec, sizeof(used_usec)), (ssize_t) sizeof(used_usec));
+        t = record_unit(&b, pid, used_usec, &before_usec);
+        all_usec = *used_usec - before_usec;
+        spawn_kill(pid);
+
+        task_manager_counters(b.tasks, &c);
+        cr_expect_gt(c.unwind.n_tables, 0);
+        cr_expect_eq(c.unwind.n_modules_failed, 0);
 
         n = count_samples(t->profile, name, &n_known);
-        share = (double) n * (double) t->sample_period_nsec / 1000 / (double) (used_usec - before_usec);
+        share = (double) n * (double) t->sample_period_nsec / 1000 / (double) all_usec;
         cr_log_warn("%.1f %% of the time has samples, %.1f %% of these a known place",
                     100 * share,
                     n > 0 ? 100.0 * (double) n_known / (double) n : 0);
         cr_expect_geq(share, 0.9);
+        cr_expect_leq(share, 1.1);
         cr_expect_geq(n_known, n * 9 / 10);
 
         bench_close(&b);
 }
 
 Test(children, that_live_for_20_ms_are_sampled_and_named) {
-        check(burn, "short-lived");
+        check(burn, LOOP_NAME);
+}
+
+#define SHELL_NAME "cprof-test-sh" /* other shells may run as well */
+
+static char shell_path[64];
+
+static void run_shell(void) {
+        (void) execl(shell_path, SHELL_NAME, "-c", "i=0; while [ $i -lt 12000 ]; do i=$((i+1)); done", NULL);
+        _exit(1);
+}
+
+Test(children, that_ran_another_program_are_sampled_and_named) {
+        char directory[] = "/tmp/test-children-XXXXXX";
+
+        cr_assert_not_null(mkdtemp(directory));
+        (void) snprintf(shell_path, sizeof(shell_path), "%s/" SHELL_NAME, directory);
+        cr_assert_eq(symlink("/bin/sh", shell_path), 0);
+
+        check(run_shell, SHELL_NAME);
+
+        (void) unlink(shell_path);
+        (void) rmdir(directory);
 }

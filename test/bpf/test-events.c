@@ -177,6 +177,18 @@ Test(events, threads_are_no_processes) {
         cr_expect_eq(n_exits, 1);
 }
 
+Test(events, numbers_are_those_of_our_namespace) {
+        _cleanup_(probe_freep) Probe *p = open_probe();
+        pid_t pid = spawn_busy_in_namespace();
+        const Seen *s;
+
+        cr_assert_eq(probe_events_read(p, on_event, NULL), 0);
+        s = find(PROBE_EVENT_FORK, pid, NULL);
+        cr_assert_not_null(s);
+        cr_expect_not_null(find(PROBE_EVENT_FORK, s->parent, NULL));
+        spawn_kill(pid);
+}
+
 Test(events, what_happened_before_the_first_reading_is_not_told) {
         _cleanup_(probe_freep) Probe *p = NULL;
         pid_t pid;

@@ -114,6 +114,17 @@ static void detach(struct bpf_link **links) {
                 (void) bpf_link__destroy(links[cpu]);
 }
 
+static int add_table(void *self, const UnwindRows *rows, uint32_t *ret_table) {
+        return probe_unwind_table_add(self, rows, ret_table);
+}
+
+static int map_process(void *self, pid_t pid, const ProbeMapping *mappings, size_t n) {
+        return probe_unwind_process_map(self, pid, mappings, n);
+}
+
+/* The probe's share in unwinding alone. */
+static const ProbeOps unwind_ops = { .unwind_add = add_table, .unwind_map = map_process };
+
 static void bench_open(Bench *b) {
         const ProbeConfig config = { .watched_max = 16, .unwind_bytes = PROBE_UNWIND_BYTES_DEFAULT };
         PidNamespace ns;
@@ -134,7 +145,7 @@ static void bench_open(Bench *b) {
         (void) bpf_map__set_max_entries(b->skel->maps.samples, 1U << 20);
         cr_assert_eq(cprof_oracle__load(b->skel), 0);
 
-        b->n_rows = unwind_process(b->unwind, b->pid);
+        b->n_rows = unwind_process(&(Probe){ .ops = &unwind_ops, .self = b->unwind }, b->pid);
         b->opinion = second_opinion_new(b->pid);
         cr_assert_eq(probe_unwind_watch(b->unwind, b->pid, PROBE_USE_ON_CPU), 0);
 }

@@ -13,10 +13,14 @@
 #define VDSO_MAX 65536
 
 typedef struct Reader {
-        ProbeUnwind *unwind;
+        Probe *probe;
         pid_t pid;
         ProbeMapping mappings[MAPPINGS_MAX];
         size_t n, n_rows;
+
+        /* the file before: its other mappings follow it */
+        uint64_t inode, rows_base;
+        uint32_t table;
 } Reader;
 
 /* Without .eh_frame the mapping keeps UNWIND_TABLE_NONE. */
@@ -25,14 +29,23 @@ static void add_table(Reader *rd, const ElfImage *image, uint64_t offset, ProbeM
         UnwindRows rows = {};
         uint64_t address;
 
-        if (elf_image_address(image, offset, &address) < 0 || eh_frame_build_new(image, &build) < 0)
+        if (elf_image_address(image, offset, &address) < 0)
+                return;
+        if (rd->table != UNWIND_TABLE_NONE) {
+                m->table = rd->table;
+                m->base = m->start - address + rd->rows_base;
+                return;
+        }
+        if (eh_frame_build_new(image, &build) < 0)
                 return;
 
         cr_assert_eq(eh_frame_build_step(build, USEC_INFINITY), 0);
         eh_frame_build_take(build, &rows, NULL);
-        cr_assert_eq(probe_unwind_table_add(rd->unwind, &rows, &m->table), 0);
+        cr_assert_eq(probe_unwind_add(rd->probe, &rows, &m->table), 0);
 
         m->base = m->start - address + rows.base;
+        rd->table = m->table;
+        rd->rows_base = rows.base;
         rd->n_rows += rows.n;
         free(rows.rows);
 }
@@ -72,6 +85,9 @@ static int on_mapping(const MapsLine *line, void *userdata) {
 
         cr_assert_lt(rd->n, MAPPINGS_MAX);
         m = rd->mappings + rd->n++;
+        if (line->inode != rd->inode)
+                rd->table = UNWIND_TABLE_NONE;
+        rd->inode = line->inode;
         *m = (ProbeMapping){ .start = line->start, .end = line->end, .table = UNWIND_TABLE_NONE };
 
         if (line->path_length == 6 && memcmp(line->path, "[vdso]", 6) == 0)
@@ -82,15 +98,15 @@ static int on_mapping(const MapsLine *line, void *userdata) {
         return 0;
 }
 
-size_t unwind_process(ProbeUnwind *u, pid_t pid) {
+size_t unwind_process(Probe *p, pid_t pid) {
         _cleanup_(host_freep) Host *host = NULL;
         _cleanup_(freep) Reader *rd = calloc(1, sizeof(*rd));
 
         cr_assert_not_null(rd);
-        *rd = (Reader){ .unwind = u, .pid = pid };
+        *rd = (Reader){ .probe = p, .pid = pid, .table = UNWIND_TABLE_NONE };
 
         cr_assert_eq(host_new("/", &host), 0);
         cr_assert_eq(procfs_for_each_exec_mapping(host, pid, on_mapping, rd), 0);
-        cr_assert_eq(probe_unwind_process_map(u, pid, rd->mappings, rd->n), 0);
+        cr_assert_eq(probe_unwind_map(p, pid, rd->mappings, rd->n), 0);
         return rd->n_rows;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "probe/probe-unwind.h"
+#include "probe/probe.h"
 
-/* Gives @u the tables and mappings of a process as they are now. Asserts. Returns the rows there are. */
-size_t unwind_process(ProbeUnwind *u, pid_t pid);
+/* Gives @p the tables and mappings of a process as they are now. Asserts. Returns the rows there are. */
+size_t unwind_process(Probe *p, pid_t pid);

@@ -223,7 +223,7 @@ Test(top, without_a_terminal_frames_are_printed) {
         expect_printed("",
                        0,
                        (const char *const[]){
-                                       "1 watched units", "nginx.service", "97.2%", "4/5", "100%", NULL });
+                                       "1 watched unit\n", "nginx.service", "97.2%", "4/5", "100%", NULL });
         expect_printed("-n 2 --delay 100ms",
                        0,
                        (const char *const[]){ "nginx.service", "UNIT", "nginx.service", NULL });

@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (r < 0)
                 abort();
 
-        (void) pprof_convert_folded(in, out, PPROF_VALUE_DEFAULT);
+        for (PprofValue v = 0; v < _PPROF_VALUE_MAX; v++)
+                (void) pprof_convert_folded(in, out, v);
         return 0;
 }

@@ -38,6 +38,9 @@ static inline const char *row_text(const struct cprof_unwind_row *row, char text
                              (row->cfa >> 4) * 8,
                              (row->cfa & 15) * 8);
                 break;
+        case CPROF_RULE_DEREF_INDEX:
+                n = snprintf(text, ROW_TEXT_MAX, "*(rsp+8*r%d%+d)+8", row->cfa & 15, (row->cfa >> 4) * 8);
+                break;
         default:
                 n = snprintf(text, ROW_TEXT_MAX, "r%d%+d", row->rule - CPROF_RULE_REGISTER, row->cfa * 8);
         }

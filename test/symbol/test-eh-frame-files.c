@@ -40,6 +40,22 @@ static const char *register_text(unsigned reg) {
         return reg == 7 ? "rsp" : reg == RBP ? "rbp" : text;
 }
 
+/* *(rsp + a + 8 * register) + 8 */
+static bool is_index(const Dwarf_Op *ops, size_t n) {
+        static const uint8_t atoms[] = {
+                DW_OP_breg7, 0, DW_OP_lit8, DW_OP_mul, DW_OP_plus, DW_OP_deref, DW_OP_plus_uconst,
+        };
+
+        if (n != ELEMENTSOF(atoms) || ops[1].number != 0 || ops[6].number != 8)
+                return false;
+
+        for (size_t i = 0; i < n; i++)
+                if (i != 1 && ops[i].atom != atoms[i])
+                        return false;
+
+        return ops[1].atom >= DW_OP_breg0 && ops[1].atom <= DW_OP_breg15;
+}
+
 static void cfa_text(const Dwarf_Op *ops, size_t n, char *text) {
         bool is_breg = n > 0 && ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31;
 
@@ -51,6 +67,12 @@ static void cfa_text(const Dwarf_Op *ops, size_t n, char *text) {
                                 (int) ops[0].number2);
         else if (is_plt(ops, n))
                 strcpy(text, "plt");
+        else if (is_index(ops, n))
+                (void) snprintf(text,
+                                ROW_TEXT_MAX,
+                                "*(rsp+8*r%d%+d)+8",
+                                ops[1].atom - DW_OP_breg0,
+                                (int) ops[0].number);
         else if (is_breg && (n == 2 || n == 3) && ops[1].atom == DW_OP_deref &&
                  (n == 2 || ops[2].atom == DW_OP_plus_uconst))
                 (void) snprintf(text,

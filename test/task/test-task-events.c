@@ -3,6 +3,8 @@
 #include "task/task-bed.h"
 
 #include <criterion/criterion.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 static TaskBed bed;
 
@@ -198,6 +200,33 @@ Test(task_events, a_child_that_is_gone_already_is_named_by_its_parent) {
         cr_expect_eq(profile_n_samples(t->profile), 2);
         cr_expect_eq(bed.fake.n_watched, 1, "and forgotten after the drain");
         cr_expect_eq(task_manager_n_processes(bed.manager), 1);
+}
+
+Test(task_events, a_child_that_ran_another_program_and_is_gone_is_named_by_what_was_told) {
+        Task *t = start_unit("web.service");
+        ProbeEvent ev = { .type = PROBE_EVENT_MAP, .pid = 72, .path = "/usr/bin/other" };
+        char path[PATH_MAX];
+        struct stat st;
+
+        fake_host_set_maps(&bed.host, 80, other_maps, ELEMENTSOF(other_maps)); /* makes the file */
+        (void) snprintf(path, sizeof(path), "%s/files/usr/bin/other", bed.host.root);
+        cr_assert_eq(stat(path, &st), 0);
+        ev.start = 0x400000;
+        ev.length = 0x10000;
+        ev.offset = 0x3000;
+        ev.inode = st.st_ino;
+        ev.dev_major = major(st.st_dev);
+        ev.dev_minor = minor(st.st_dev);
+
+        tell(PROBE_EVENT_FORK, 72, 71);
+        tell(PROBE_EVENT_EXEC, 72, 0);
+        fake_probe_push_event(&bed.fake, &ev);
+        tell(PROBE_EVENT_EXIT, 72, 71);
+        task_bed_sample(&bed, 72, 1, in_web);
+        drain_after(1);
+
+        cr_expect_not_null(task_bed_find_stack(t->profile, "/usr/bin/other", 0x3123));
+        cr_expect_null(task_bed_find_stack(t->profile, "/usr/bin/web", 0x1123));
 }
 
 Test(task_events, a_number_that_is_used_again_is_another_process) {

@@ -85,6 +85,7 @@ static uint64_t n_recent(const char *unit, unsigned seconds) {
 
 Test(task_recorder, records_the_processes_of_watched_units_and_no_others) {
         cr_expect_eq(n_recorded(), 2);
+        cr_expect(bed.fake.armed);
         cr_expect(task_bed_is_watched(&bed, 71));
         cr_expect(task_bed_is_watched(&bed, 72));
         cr_expect_not(task_bed_is_watched(&bed, 80));
@@ -100,6 +101,7 @@ Test(task_recorder, records_the_processes_of_watched_units_and_no_others) {
         target_set_find_unit(bed.targets, "web.service")->watch = NULL;
         task_bed_tick(&bed, 5 * SEC);
         cr_expect_eq(n_recorded(), 0, "no policy wants it any more");
+        cr_expect_not(bed.fake.armed);
 }
 
 Test(task_recorder, a_policy_of_a_process_records_that_one_only) {
@@ -251,7 +253,9 @@ static void make_without_sampler(void) {
         task_bed_tick(&bed, 5 * SEC);
 }
 
-Test(task_recorder, without_a_sampler_it_says_why, .init = make_without_sampler) {
+TestSuite(task_recorder_refused, .timeout = 30, .init = make_without_sampler, .fini = free_bed);
+
+Test(task_recorder_refused, without_a_sampler_it_says_why) {
         Profile *p;
 
         cr_expect_eq(n_recorded(), 0);
@@ -263,7 +267,9 @@ static void make_without_recorder(void) {
                         .running_max = 1, .oncpu_hz = 100, .recorder_usec = 30 * SEC });
 }
 
-Test(task_recorder, switched_off_it_costs_nothing, .init = make_without_recorder) {
+TestSuite(task_recorder_off, .timeout = 30, .init = make_without_recorder, .fini = free_bed);
+
+Test(task_recorder_off, it_costs_nothing) {
         Profile *p;
         Task *t;
 
@@ -279,6 +285,8 @@ static void make_with_budget(void) {
         make_bed_config(&(TaskManagerConfig){ .running_max = 2, .oncpu_hz = 100, .budget_percent = 1 });
 }
 
+TestSuite(task_budget, .timeout = 30, .init = make_with_budget, .fini = free_bed);
+
 /* A second in which our programs ran @percent of the host's time. */
 static void cost(double percent) {
         long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -287,7 +295,7 @@ static void cost(double percent) {
         task_bed_tick(&bed, SEC);
 }
 
-Test(task_recorder, a_task_over_the_budget_is_thinned_and_in_the_end_stopped, .init = make_with_budget) {
+Test(task_budget, a_task_over_the_budget_is_thinned_and_in_the_end_stopped) {
         usec_t at = bed.now_usec - BED_START_USEC;
         Task *t;
 
@@ -325,7 +333,7 @@ Test(task_recorder, a_task_over_the_budget_is_thinned_and_in_the_end_stopped, .i
         cr_expect_lt(t->cost.host_share_ppm, 60000);
 }
 
-Test(task_recorder, a_task_within_the_budget_is_left_alone, .init = make_with_budget) {
+Test(task_budget, a_task_within_the_budget_is_left_alone) {
         Task *t;
 
         cr_assert_eq(task_bed_start_process(&bed, 71, &t), 0);
@@ -337,7 +345,7 @@ Test(task_recorder, a_task_within_the_budget_is_left_alone, .init = make_with_bu
         cr_expect_eq(bed.n_ended, 0);
 }
 
-Test(task_recorder, a_task_that_begins_while_the_rate_is_low_says_so, .init = make_with_budget) {
+Test(task_budget, a_task_that_begins_while_the_rate_is_low_says_so) {
         Task *t, *later;
 
         cr_assert_eq(task_bed_start_process(&bed, 71, &t), 0);
