@@ -216,44 +216,67 @@ static void print_profile(const Bench *b) {
         }
 }
 
+#define ATTEMPTS 4U /* other work may take the CPUs for seconds */
+#define SAMPLES_MIN 20U
+
+/* 1: it was sampled; 0: too few samples; -ENOENT: it is not installed. */
+static int
+check_version(const char *interpreter,
+              const char *what,
+              const char *threads,
+              const Expected *chain,
+              size_t n_chain,
+              double percent) {
+        const char *reason;
+        Bench b = {};
+        double got;
+
+        b.pid = spawn_python(interpreter, what, threads);
+        if (b.pid == 0)
+                return -ENOENT;
+
+        bench_open(&b);
+        cr_assert_eq(probe_feature(b.probe, PROBE_FEATURE_PYTHON, &reason), 0, "%s", reason);
+        record(&b, 2 * USEC_PER_SEC);
+        print_profile(&b);
+
+        got = share(&b, chain, n_chain);
+        cr_log_info("%s %s: %lu samples, %lu mismatches, %.1f %%",
+                    interpreter,
+                    what,
+                    (unsigned long) b.ended->n_samples,
+                    (unsigned long) b.ended->losses.n_python_mismatch,
+                    got);
+        if (b.ended->n_samples <= SAMPLES_MIN) {
+                bench_close(&b);
+                return 0;
+        }
+
+        cr_expect_leq(b.ended->losses.n_python_mismatch, 1 + b.ended->n_samples / 100, "%s", interpreter);
+        cr_expect_geq(got, percent, "%s: %.1f %%", interpreter, got);
+        cr_expect_eq(daemon_python_n_unreadable(b.python), 0);
+        cr_expect_gt(b.ended->quality.n_python_frames, b.ended->n_samples);
+        bench_close(&b);
+        return 1;
+}
+
 /* Samples @what in every version. Every sample but one in a hundred has to have fitting stacks, and
  * @percent of them the functions of @chain. */
 static void
 check(const char *what, const char *threads, const Expected *chain, size_t n_chain, double percent) {
-        unsigned n_versions = 0;
+        unsigned n_versions = 0, n_sampled = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(interpreters); i++) {
-                const char *reason;
-                Bench b = {};
-                double got;
+        for (size_t i = 0; i < ELEMENTSOF(interpreters); i++)
+                for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+                        int r = check_version(interpreters[i], what, threads, chain, n_chain, percent);
 
-                b.pid = spawn_python(interpreters[i], what, threads);
-                if (b.pid == 0)
-                        continue;
+                        n_versions += r >= 0;
+                        n_sampled += r > 0;
+                        if (r != 0)
+                                break;
+                }
 
-                n_versions++;
-                bench_open(&b);
-                cr_assert_eq(probe_feature(b.probe, PROBE_FEATURE_PYTHON, &reason), 0, "%s", reason);
-                record(&b, 2 * USEC_PER_SEC);
-                print_profile(&b);
-
-                got = share(&b, chain, n_chain);
-                cr_log_info("%s %s: %lu samples, %lu mismatches, %.1f %%",
-                            interpreters[i],
-                            what,
-                            (unsigned long) b.ended->n_samples,
-                            (unsigned long) b.ended->losses.n_python_mismatch,
-                            got);
-                cr_expect_gt(b.ended->n_samples, 20, "%s: the machine may be busy", interpreters[i]);
-                cr_expect_leq(b.ended->losses.n_python_mismatch,
-                              1 + b.ended->n_samples / 100,
-                              "%s",
-                              interpreters[i]);
-                cr_expect_geq(got, percent, "%s: %.1f %%", interpreters[i], got);
-                cr_expect_eq(daemon_python_n_unreadable(b.python), 0);
-                cr_expect_gt(b.ended->quality.n_python_frames, b.ended->n_samples);
-                bench_close(&b);
-        }
+        cr_expect_eq(n_versions > 0, n_sampled > 0, "an interpreter was sampled");
 
         if (n_versions == 0)
                 cr_skip("no interpreter is installed");
