@@ -20,6 +20,7 @@ typedef struct ProbeBpf {
         ProbeTasks *tasks;
         ProbeEvents *events; /* from the first reading on */
         ProbeUnwind *unwind;
+        ProbePython *python;
         ProbeOncpu *oncpu;   /* only while armed */
         ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
         ProbeOffcpu *offcpu; /* ditto */
@@ -78,6 +79,7 @@ static void bpf_free(void *self) {
         probe_fork_free(b->fork);
         probe_offcpu_free(b->offcpu);
         probe_oncpu_free(b->oncpu);
+        probe_python_free(b->python);
         probe_unwind_free(b->unwind);
         probe_tasks_free(b->tasks);
         (void) safe_close(b->statistics_fd);
@@ -145,7 +147,12 @@ static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
                 return -EOPNOTSUPP;
 
         if (!b->oncpu) {
-                r = probe_oncpu_new(&b->ns, &b->config, b->unwind, &b->oncpu, &step);
+                const ProbeShared shared = {
+                        .unwind = b->unwind,
+                        .python = b->errors[PROBE_FEATURE_PYTHON] == 0 ? b->python : NULL,
+                };
+
+                r = probe_oncpu_new(&b->ns, &b->config, &shared, &b->oncpu, &step);
                 set_feature(b, PROBE_FEATURE_ON_CPU, r, step);
                 if (r < 0)
                         return r;
@@ -264,6 +271,32 @@ static void bpf_unwind_unmap(void *self, pid_t pid) {
         ProbeBpf *b = self;
 
         probe_unwind_process_unmap(b->unwind, pid);
+}
+
+static int
+bpf_python_set(void *self, pid_t pid, const struct cprof_python_offsets *offsets, uint64_t runtime) {
+        ProbeBpf *b = self;
+        uint32_t index;
+        int r;
+
+        if (!offsets) {
+                r = probe_unwind_process_python(b->unwind, pid, 0, 0);
+                probe_python_unuse(b->python, pid);
+                return r;
+        }
+
+        if (b->errors[PROBE_FEATURE_PYTHON] < 0)
+                return b->errors[PROBE_FEATURE_PYTHON];
+
+        r = probe_python_use(b->python, pid, offsets, &index);
+        if (r < 0)
+                return r;
+
+        r = probe_unwind_process_python(b->unwind, pid, index, runtime);
+        if (r < 0)
+                probe_python_unuse(b->python, pid);
+
+        return r;
 }
 
 static int bpf_statistics(void *self, bool on) {
@@ -386,6 +419,7 @@ static const ProbeOps bpf_ops = {
         .unwind_remove = bpf_unwind_remove,
         .unwind_map = bpf_unwind_map,
         .unwind_unmap = bpf_unwind_unmap,
+        .python_set = bpf_python_set,
         .statistics = bpf_statistics,
         .counters = bpf_counters,
 };
@@ -418,6 +452,21 @@ static void ask_unwind(ProbeBpf *b) {
 #endif
 }
 
+/* With the part that reads interpreters; where the kernel refuses that, without. */
+static void ask_oncpu(ProbeBpf *b) {
+#if defined(__x86_64__)
+        b->errors[PROBE_FEATURE_PYTHON] = 0;
+#endif
+        if (bpf_arm(b, PROBE_USE_ON_CPU) < 0) {
+                int error = b->errors[PROBE_FEATURE_ON_CPU];
+
+                set_feature(b, PROBE_FEATURE_PYTHON, error, "loading the on-CPU sampler with Python frames");
+                (void) bpf_arm(b, PROBE_USE_ON_CPU);
+        }
+
+        bpf_disarm(b, PROBE_USE_ON_CPU);
+}
+
 /* Tries everything once, so that what can't work is known before a policy relies on it. */
 static void ask_features(ProbeBpf *b) {
         int r;
@@ -437,8 +486,7 @@ static void ask_features(ProbeBpf *b) {
         r = probe_tasks_new(&b->ns, &b->tasks);
         set_feature(b, PROBE_FEATURE_TASK_ITERATOR, r, "loading the task iterator");
 
-        if (bpf_arm(b, PROBE_USE_ON_CPU) >= 0)
-                bpf_disarm(b, PROBE_USE_ON_CPU);
+        ask_oncpu(b);
         if (bpf_arm(b, PROBE_USE_OFF_CPU) >= 0)
                 bpf_disarm(b, PROBE_USE_OFF_CPU);
 
@@ -458,6 +506,10 @@ static void configure(ProbeBpf *b, const ProbeConfig *config) {
 static int ask(ProbeBpf *b) {
         ProbeConfig small = b->config;
         int r;
+
+        r = probe_python_new(&b->python);
+        if (r < 0)
+                return r;
 
         small.unwind_bytes = sizeof(struct cprof_unwind_row);
         r = probe_unwind_new(&small, &b->unwind);
