@@ -3,6 +3,7 @@
 #include "probe/probe-bpf.h"
 
 #include "basic/log.h"
+#include "probe/probe-offcpu.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -19,11 +20,14 @@ typedef struct ProbeBpf {
         ProbeTasks *tasks;
         ProbeEvents *events; /* from the first reading on */
         ProbeUnwind *unwind;
+        ProbePython *python;
         ProbeOncpu *oncpu;   /* only while armed */
         ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
+        ProbeOffcpu *offcpu; /* ditto */
         unsigned oncpu_uses; /* armed for: bits by ProbeUse */
         unsigned oncpu_every;
         ProbeCounters oncpu_before; /* of samplers that were disarmed */
+        uint64_t offcpu_threshold_nsec;
 
         int statistics_fd; /* open: run times are counted */
 
@@ -54,8 +58,15 @@ static void add_counters(ProbeCounters *sum, const ProbeCounters *more) {
         sum->n_samples += more->n_samples;
         sum->n_ring_full += more->n_ring_full;
         sum->n_no_user_stack += more->n_no_user_stack;
+        sum->n_offcpu_rate_limited += more->n_offcpu_rate_limited;
+        sum->n_offcpu_table_full += more->n_offcpu_table_full;
+        sum->offcpu_table_full_nsec += more->offcpu_table_full_nsec;
+        sum->n_run_queue += more->n_run_queue;
+        sum->run_queue_nsec += more->run_queue_nsec;
         sum->bpf_run_ns += more->bpf_run_ns;
         sum->bpf_run_count += more->bpf_run_count;
+        sum->offcpu_run_ns += more->offcpu_run_ns;
+        sum->offcpu_run_count += more->offcpu_run_count;
 }
 
 static void bpf_free(void *self) {
@@ -66,7 +77,9 @@ static void bpf_free(void *self) {
 
         probe_events_free(b->events);
         probe_fork_free(b->fork);
+        probe_offcpu_free(b->offcpu);
         probe_oncpu_free(b->oncpu);
+        probe_python_free(b->python);
         probe_unwind_free(b->unwind);
         probe_tasks_free(b->tasks);
         (void) safe_close(b->statistics_fd);
@@ -93,6 +106,39 @@ static int bpf_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
         return probe_tasks_pass(b->tasks, fn, userdata);
 }
 
+static int arm_offcpu(ProbeBpf *b) {
+        const char *step = NULL;
+        bool has_dump;
+        int r;
+
+        if (b->offcpu)
+                return 0;
+
+        r = probe_offcpu_new(&b->ns, &b->config, b->unwind, &b->offcpu, &step);
+        set_feature(b, PROBE_FEATURE_OFF_CPU, r, step);
+        has_dump = r >= 0 && probe_offcpu_has_dump(b->offcpu);
+        set_feature(b,
+                    PROBE_FEATURE_THREAD_DUMP,
+                    has_dump ? 0 : (r < 0 ? r : -EOPNOTSUPP),
+                    "loading a sleepable task iterator");
+        if (r < 0)
+                return r;
+
+        probe_offcpu_set_threshold(b->offcpu, b->offcpu_threshold_nsec);
+        return 0;
+}
+
+static void disarm_offcpu(ProbeBpf *b) {
+        ProbeCounters c = {};
+
+        if (!b->offcpu || !probe_offcpu_is_idle(b->offcpu))
+                return;
+
+        probe_offcpu_counters(b->offcpu, &c);
+        add_counters(&b->oncpu_before, &c);
+        b->offcpu = probe_offcpu_free(b->offcpu);
+}
+
 static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
         const char *step = NULL;
         int r;
@@ -101,7 +147,12 @@ static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
                 return -EOPNOTSUPP;
 
         if (!b->oncpu) {
-                r = probe_oncpu_new(&b->ns, &b->config, b->unwind, &b->oncpu, &step);
+                const ProbeShared shared = {
+                        .unwind = b->unwind,
+                        .python = b->errors[PROBE_FEATURE_PYTHON] == 0 ? b->python : NULL,
+                };
+
+                r = probe_oncpu_new(&b->ns, &b->config, &shared, &b->oncpu, &step);
                 set_feature(b, PROBE_FEATURE_ON_CPU, r, step);
                 if (r < 0)
                         return r;
@@ -128,7 +179,7 @@ static void disarm_oncpu(ProbeBpf *b, ProbeUse use) {
 }
 
 static int bpf_arm(void *self, ProbeUse use) {
-        return use == PROBE_USE_OFF_CPU ? -EOPNOTSUPP : arm_oncpu(self, use);
+        return use == PROBE_USE_OFF_CPU ? arm_offcpu(self) : arm_oncpu(self, use);
 }
 
 static void bpf_disarm(void *self, ProbeUse use) {
@@ -137,9 +188,11 @@ static void bpf_disarm(void *self, ProbeUse use) {
         if (probe_unwind_n_watched(b->unwind, use) > 0)
                 return;
 
-        if (use != PROBE_USE_OFF_CPU)
+        if (use == PROBE_USE_OFF_CPU)
+                disarm_offcpu(b);
+        else
                 disarm_oncpu(b, use);
-        if (!b->oncpu)
+        if (!b->oncpu && !b->offcpu)
                 probe_unwind_release(b->unwind);
 }
 
@@ -165,13 +218,20 @@ static int bpf_watch(void *self, pid_t pid, ProbeUse use) {
         if (r < 0)
                 return r;
 
+        if (use == PROBE_USE_OFF_CPU)
+                r = probe_offcpu_watch(b->offcpu, pid);
+        if (r < 0)
+                probe_unwind_unwatch(b->unwind, pid, use);
+
         set_rate(b);
-        return 0;
+        return r;
 }
 
 static void bpf_unwatch(void *self, pid_t pid, ProbeUse use) {
         ProbeBpf *b = self;
 
+        if (use == PROBE_USE_OFF_CPU && b->offcpu)
+                probe_offcpu_unwatch(b->offcpu, pid);
         probe_unwind_unwatch(b->unwind, pid, use);
         set_rate(b);
 }
@@ -213,6 +273,32 @@ static void bpf_unwind_unmap(void *self, pid_t pid) {
         probe_unwind_process_unmap(b->unwind, pid);
 }
 
+static int
+bpf_python_set(void *self, pid_t pid, const struct cprof_python_offsets *offsets, uint64_t runtime) {
+        ProbeBpf *b = self;
+        uint32_t index;
+        int r;
+
+        if (!offsets) {
+                r = probe_unwind_process_python(b->unwind, pid, 0, 0);
+                probe_python_unuse(b->python, pid);
+                return r;
+        }
+
+        if (b->errors[PROBE_FEATURE_PYTHON] < 0)
+                return b->errors[PROBE_FEATURE_PYTHON];
+
+        r = probe_python_use(b->python, pid, offsets, &index);
+        if (r < 0)
+                return r;
+
+        r = probe_unwind_process_python(b->unwind, pid, index, runtime);
+        if (r < 0)
+                probe_python_unuse(b->python, pid);
+
+        return r;
+}
+
 static int bpf_statistics(void *self, bool on) {
         ProbeBpf *b = self;
         int fd;
@@ -235,8 +321,46 @@ static int bpf_statistics(void *self, bool on) {
 
 static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
         ProbeBpf *b = self;
+        int n, m;
 
-        return b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
+        n = b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
+        m = b->offcpu ? probe_offcpu_drain(b->offcpu, fn, userdata) : 0;
+        return n < 0 ? n : m < 0 ? m : n + m;
+}
+
+static int bpf_offcpu_begin(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_pass(b->offcpu, pid, /* is_begin= */ true) : -ENOENT;
+}
+
+static int bpf_offcpu_end(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_pass(b->offcpu, pid, /* is_begin= */ false) : -ENOENT;
+}
+
+static int bpf_offcpu_read(void *self, pid_t pid, ProbeOffcpuFn fn, void *userdata) {
+        ProbeBpf *b = self;
+
+        return b->offcpu ? probe_offcpu_totals(b->offcpu, pid, fn, userdata) : 0;
+}
+
+static void bpf_offcpu_forget(void *self, pid_t pid) {
+        ProbeBpf *b = self;
+
+        if (b->offcpu)
+                probe_offcpu_drop(b->offcpu, pid);
+}
+
+static int bpf_offcpu_threshold(void *self, uint64_t nsec) {
+        ProbeBpf *b = self;
+
+        b->offcpu_threshold_nsec = nsec;
+        if (b->offcpu)
+                probe_offcpu_set_threshold(b->offcpu, nsec);
+
+        return 0;
 }
 
 static int bpf_events_read(void *self, ProbeEventFn fn, void *userdata) {
@@ -262,10 +386,15 @@ static void bpf_counters(void *self, ProbeCounters *ret) {
 
         if (b->oncpu)
                 probe_oncpu_counters(b->oncpu, &c);
-
         add_counters(&sum, &c);
         if (b->events)
                 sum.n_events_lost = probe_events_n_lost(b->events);
+
+        c = (ProbeCounters){};
+        if (b->offcpu)
+                probe_offcpu_counters(b->offcpu, &c);
+        add_counters(&sum, &c);
+
         probe_unwind_counters(b->unwind, &sum);
         *ret = sum;
 }
@@ -280,11 +409,17 @@ static const ProbeOps bpf_ops = {
         .unwatch = bpf_unwatch,
         .drain = bpf_drain,
         .events_read = bpf_events_read,
+        .offcpu_begin = bpf_offcpu_begin,
+        .offcpu_end = bpf_offcpu_end,
+        .offcpu_read = bpf_offcpu_read,
+        .offcpu_forget = bpf_offcpu_forget,
+        .offcpu_threshold = bpf_offcpu_threshold,
         .oncpu_thin = bpf_oncpu_thin,
         .unwind_add = bpf_unwind_add,
         .unwind_remove = bpf_unwind_remove,
         .unwind_map = bpf_unwind_map,
         .unwind_unmap = bpf_unwind_unmap,
+        .python_set = bpf_python_set,
         .statistics = bpf_statistics,
         .counters = bpf_counters,
 };
@@ -317,6 +452,21 @@ static void ask_unwind(ProbeBpf *b) {
 #endif
 }
 
+/* With the part that reads interpreters; where the kernel refuses that, without. */
+static void ask_oncpu(ProbeBpf *b) {
+#if defined(__x86_64__)
+        b->errors[PROBE_FEATURE_PYTHON] = 0;
+#endif
+        if (bpf_arm(b, PROBE_USE_ON_CPU) < 0) {
+                int error = b->errors[PROBE_FEATURE_ON_CPU];
+
+                set_feature(b, PROBE_FEATURE_PYTHON, error, "loading the on-CPU sampler with Python frames");
+                (void) bpf_arm(b, PROBE_USE_ON_CPU);
+        }
+
+        bpf_disarm(b, PROBE_USE_ON_CPU);
+}
+
 /* Tries everything once, so that what can't work is known before a policy relies on it. */
 static void ask_features(ProbeBpf *b) {
         int r;
@@ -336,8 +486,9 @@ static void ask_features(ProbeBpf *b) {
         r = probe_tasks_new(&b->ns, &b->tasks);
         set_feature(b, PROBE_FEATURE_TASK_ITERATOR, r, "loading the task iterator");
 
-        if (bpf_arm(b, PROBE_USE_ON_CPU) >= 0)
-                bpf_disarm(b, PROBE_USE_ON_CPU);
+        ask_oncpu(b);
+        if (bpf_arm(b, PROBE_USE_OFF_CPU) >= 0)
+                bpf_disarm(b, PROBE_USE_OFF_CPU);
 
         ask_unwind(b);
 }
@@ -355,6 +506,10 @@ static void configure(ProbeBpf *b, const ProbeConfig *config) {
 static int ask(ProbeBpf *b) {
         ProbeConfig small = b->config;
         int r;
+
+        r = probe_python_new(&b->python);
+        if (r < 0)
+                return r;
 
         small.unwind_bytes = sizeof(struct cprof_unwind_row);
         r = probe_unwind_new(&small, &b->unwind);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "probe/probe-python.h"
 #include "probe/probe-unwind.h"
 #include "probe/probe.h"
 
@@ -21,13 +22,19 @@ ProbeTasks *probe_tasks_free(ProbeTasks *t);
 DEFINE_CLEANUP(ProbeTasks *, probe_tasks_free)
 int probe_tasks_pass(ProbeTasks *t, ProbeTaskFn fn, void *userdata);
 
+/* What all samplers share. */
+typedef struct ProbeShared {
+        ProbeUnwind *unwind;
+        ProbePython *python; /* NULL: without the code that reads interpreters */
+} ProbeShared;
+
 /* probe-oncpu.c: loaded, linked, events disabled until probe_oncpu_set_rate(). *reterr_step names what
- * failed. @unwind is borrowed until probe_oncpu_free(). */
+ * failed. What @shared refers to is borrowed until probe_oncpu_free(). */
 typedef struct ProbeOncpu ProbeOncpu;
 int probe_oncpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
-                ProbeUnwind *unwind,
+                const ProbeShared *shared,
                 ProbeOncpu **ret_oncpu,
                 const char **reterr_step);
 ProbeOncpu *probe_oncpu_free(ProbeOncpu *o);
