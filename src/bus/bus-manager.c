@@ -179,8 +179,11 @@ property_losses(sd_bus *bus,
                 { "events", counters.n_events_lost },
                 { "unwind-files-no-space", tasks.unwind.n_modules_no_space },
                 { "unwind-files-failed", tasks.unwind.n_modules_failed },
+                { "unwind-entries-malformed", tasks.unwind.gaps.n_malformed },
+                { "unwind-entries-over-cap", tasks.unwind.gaps.n_over_cap },
                 { "unwind-processes-no-space", tasks.unwind.n_processes_refused },
                 { "unwind-mappings-over-cap", tasks.unwind.n_mappings_dropped },
+                { "mappings-over-cap", tasks.processes.n_mappings_over_cap },
         };
 
         r = sd_bus_message_open_container(reply, 'a', "{st}");

@@ -218,6 +218,10 @@ static const char *loss_in_words(const char *name) {
                 { "events", "notices of new mappings, the buffer was full" },
                 { "unwind-files-no-space", "files without unwind table, the memory for them is full" },
                 { "unwind-files-failed", "files without unwind table, unreadable or malformed" },
+                { "unwind-entries-malformed",
+                  "malformed entries of unwind information, their code has none" },
+                { "unwind-entries-over-cap", "entries of unwind information, their file has too many" },
+                { "mappings-over-cap", "mappings of code not looked at, too many in their process" },
                 { "unwind-processes-no-space", "processes without unwind tables, too many mappings" },
                 { "unwind-mappings-over-cap", "mappings without unwind table, too many in their process" },
         };

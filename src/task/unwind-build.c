@@ -239,10 +239,13 @@ static int table_new(UnwindTables *t, const UnwindRows *rows, UnwindTable **ret_
 static void finish(UnwindTables *t) {
         UnwindModule *um = t->building;
         UnwindRows rows = {};
+        UnwindGaps gaps = {};
         UnwindTable *table;
         int r;
 
-        t->source.take(t->job, &rows);
+        t->source.take(t->job, &rows, &gaps);
+        t->counters.gaps.n_malformed += gaps.n_malformed;
+        t->counters.gaps.n_over_cap += gaps.n_over_cap;
         job_drop(t);
 
         r = rows.n > 0 ? table_new(t, &rows, &table) : -ENODATA;

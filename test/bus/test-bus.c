@@ -113,8 +113,11 @@ Test(test_bus, losses_are_counted_by_name, .init = init, .fini = done) {
                 { "events", 6 },
                 { "unwind-files-no-space", 0 },
                 { "unwind-files-failed", 0 },
+                { "unwind-entries-malformed", 0 },
+                { "unwind-entries-over-cap", 0 },
                 { "unwind-processes-no-space", 0 },
                 { "unwind-mappings-over-cap", 0 },
+                { "mappings-over-cap", 0 },
                 { "sink-store-failed", 5 },
         };
         sd_bus_message *reply;

@@ -213,6 +213,13 @@ Test(unwind_tables, what_has_no_table_is_remembered_with_its_reason) {
         cr_expect_not(unwind_tables_has_work(bed.tables), "it is not tried again for each process");
 }
 
+Test(unwind_tables, what_is_malformed_within_a_file_is_counted) {
+        cr_assert_eq(PUBLISH(0, APP, AT(0x600000, "/lib/gaps-a.so"), AT(0x680000, "/lib/gaps-b.so")), 0);
+        work_to_the_end();
+        cr_expect_eq(counters().gaps.n_malformed, 6);
+        cr_expect_neq(table_of(0, 0x600000), UNWIND_TABLE_NONE, "the rest of it is used");
+}
+
 Test(unwind_tables, code_outside_the_segments_has_no_table) {
         cr_assert_eq(PUBLISH(0, { 0x500000, 0x501000, FAKE_SEGMENT_OFFSET + FAKE_SEGMENT_SIZE, "/bin/app" }),
                      0);
