@@ -159,17 +159,15 @@ static int process_cache_refresh(ProcessCache *c, ProcessEntry *e) {
 
         r = e->maps ? process_maps_refresh(e->maps)
                     : process_maps_new(c->host, c->modules, e->key, &e->maps);
-        e->cost_usec = (clock_thread_cpu_nsec() - begin_nsec) / NSEC_PER_USEC;
         if (r < 0 && ran_exec)
                 process_cache_unpublish(c, e); /* of another program: no name is better than a wrong one */
-        if (r < 0)
-                return r;
 
         /* Without it its stacks are short, as is counted there. */
-        if (c->unwind)
+        if (r >= 0 && c->unwind)
                 (void) unwind_tables_publish(c->unwind, e->key.pid, e->maps);
 
-        return 0;
+        e->cost_usec = (clock_thread_cpu_nsec() - begin_nsec) / NSEC_PER_USEC;
+        return MIN_OF(r, 0);
 }
 
 int process_cache_read(ProcessCache *c, ProcessEntry *e) {
