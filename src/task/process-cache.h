@@ -16,7 +16,7 @@ typedef struct ProcessCache ProcessCache;
 #define PROCESS_CHANGED_USEC USEC_PER_SEC
 /* And after one that took long, so many times as long: with tens of thousands of mappings it takes tens of
  * ms, and whoever maps all the time would have them read all the time. */
-#define PROCESS_REFRESH_COST_FACTOR 50U
+#define PROCESS_REFRESH_COST_FACTOR 200U
 /* When reading them again explains nothing (frame pointers that point nowhere), the pause doubles up to
  * this; the innermost frame is no guess and does not wait that long. */
 #define PROCESS_REFRESH_MAX_USEC (5 * USEC_PER_SEC)
