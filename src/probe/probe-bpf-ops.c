@@ -111,7 +111,8 @@ static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
                         return r;
 
                 probe_oncpu_thin_tasks(b->oncpu, b->oncpu_every);
-                (void) probe_fork_new(&b->ns, b->unwind, &b->fork);
+                r = probe_fork_new(&b->ns, b->unwind, &b->fork);
+                probe_bpf_set_feature(b, PROBE_FEATURE_CHILDREN, r, "loading the programs for forks");
         }
 
         b->oncpu_uses |= 1U << use;
