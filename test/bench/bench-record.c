@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define MISS_USEC USEC_PER_SEC
 #define END_USEC_MAX (60 * USEC_PER_SEC)
 
 static bool is_address(const char *frame) {
@@ -107,15 +108,34 @@ static json_t *wait_for_task(const char *directory) {
         }
 }
 
+/* A recording of a process that sleeps. */
+static double measure_miss(const BenchDaemon *d, BenchBus *bus, int fd) {
+        pid_t pid = bench_fork("bench-asleep", bench_pause, NULL);
+        struct bpf_prog_info before, after;
+        char directory[512], id[128];
+
+        bench_bpf_read(fd, &before);
+        bench_bus_start_task(bus, pid, MISS_USEC, id);
+        (void) snprintf(directory, sizeof(directory), "%s/state/tasks/%s", d->directory, id);
+        json_decref(wait_for_task(directory));
+        bench_bpf_read(fd, &after);
+        bench_kill(pid);
+
+        if (after.run_cnt == before.run_cnt)
+                return 0;
+        return (double) (after.run_time_ns - before.run_time_ns) / (double) (after.run_cnt - before.run_cnt);
+}
+
 void bench_daemon_record(
                 const BenchDaemon *d, BenchBus *bus, pid_t pid, usec_t duration_usec, BenchRecording *ret) {
         _cleanup_(closep) int fd = bench_bpf_open(d->pid, "oncpu");
+        double miss_ns = measure_miss(d, bus, fd), missed_ns;
         uint64_t daemon_ns = bench_daemon_cpu_ns(d), subject_ns;
         struct bpf_prog_info before, after;
         char directory[512], id[128];
         json_t *task;
 
-        *ret = (BenchRecording){};
+        *ret = (BenchRecording){ .miss_ns = miss_ns };
         bench_bpf_read(fd, &before);
         bench_bus_start_task(bus, pid, duration_usec, id);
         subject_ns = bench_process_cpu_ns(pid);
@@ -133,6 +153,8 @@ void bench_daemon_record(
         ret->stacks.bytes = file_bytes(directory, "profile.pb.gz") + file_bytes(directory, "task.json");
         if (ret->stacks.n_samples == 0)
                 bench_fail("nothing was sampled", ENODATA);
+        missed_ns = miss_ns * ((double) ret->bpf_runs - (double) ret->stacks.n_samples);
+        ret->sample_ns = ((double) ret->bpf_ns - missed_ns) / (double) ret->stacks.n_samples;
         read_ends(task, ret);
         read_profile(&ret->stacks, directory);
         json_decref(task);

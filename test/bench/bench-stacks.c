@@ -35,6 +35,11 @@ static double per_sample(const BenchStacks *s, uint64_t value) {
         return (double) value / (double) MAX_OF(s->n_samples, UINT64_C(1));
 }
 
+/* Of a CPU that does nothing but the sampled process. */
+static double busy_percent(const BenchRecording *r) {
+        return 100.0 * r->sample_ns * HZ / NSEC_PER_SEC;
+}
+
 static void
 figure(Bench *b,
        const Row *row,
@@ -53,20 +58,23 @@ figure(Bench *b,
 static void report_ours(Bench *b, const Row *row) {
         const BenchRecording *r = &row->ours;
         const BenchStacks *s = &r->stacks;
-        double us = per_sample(s, r->bpf_ns) / 1e3, frames = per_sample(s, s->n_frames), goal_us;
+        double us = r->sample_ns / 1e3, frames = per_sample(s, s->n_frames), goal_us;
         char inputs[384];
 
         (void) snprintf(inputs,
                         sizeof(inputs),
                         "%" PRIu64
-                        " samples at %u Hz in %u s, %.2f s of CPU; %.1f user frames each, %" PRIu64
-                        " runs of the program; incomplete: %s; load average %.2f",
+                        " samples at %u Hz in %u s, %.2f s of CPU; %.1f user frames each; the program ran %" PRIu64
+                        " times and for %.2f ms, %.2f us when it found somebody else on the CPU; "
+                        "incomplete: %s; load average %.2f",
                         s->n_samples,
                         HZ,
                         SECONDS,
                         (double) r->subject_ns / 1e9,
                         frames,
                         r->bpf_runs,
+                        (double) r->bpf_ns / 1e6,
+                        r->miss_ns / 1e3,
                         r->ends[0] ? r->ends + 2 : "none",
                         bench_load1());
 
@@ -82,14 +90,7 @@ static void report_ours(Bench *b, const Row *row) {
                inputs);
         figure(b, row, "named", share(s->n_named, s->n_frames), "% of frames", BENCH_NO_GOAL, false, inputs);
         figure(b, row, "bpf", us, "us a sample", goal_us, true, inputs);
-        figure(b,
-               row,
-               "bpf-busy",
-               share(r->bpf_ns, r->subject_ns),
-               "% of a busy CPU",
-               GOAL_BUSY_PERCENT,
-               true,
-               inputs);
+        figure(b, row, "bpf-busy", busy_percent(r), "% of a busy CPU", GOAL_BUSY_PERCENT, true, inputs);
         figure(b,
                row,
                "cpu",
@@ -144,8 +145,8 @@ static void print_row(const Row *row) {
                share(o->n_named, o->n_frames),
                share(f->n_named, f->n_frames),
                share(d->n_named, d->n_frames),
-               per_sample(o, row->ours.bpf_ns) / 1e3,
-               share(row->ours.bpf_ns, row->ours.subject_ns),
+               row->ours.sample_ns / 1e3,
+               busy_percent(&row->ours),
                (double) o->cpu_ns / 1e6,
                (double) f->cpu_ns / 1e6,
                (double) d->cpu_ns / 1e6,

@@ -12,6 +12,8 @@
 typedef struct BenchRecording {
         BenchStacks stacks;
         uint64_t bpf_ns, bpf_runs;
+        double miss_ns;      /* of a run that found another process on its CPU, measured just before */
+        double sample_ns;    /* of one that took a sample: the rest */
         uint64_t subject_ns; /* CPU time of the process meanwhile */
         uint64_t n_python;   /* frames; not part of the stacks */
         char ends[128];      /* of incomplete stacks, in words */
