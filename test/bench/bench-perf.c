@@ -15,12 +15,10 @@
 #define ENTRY_BYTES 64U /* of _start, where nobody has its name */
 
 /* Functions without a caller, and those that only they call. */
-static bool is_root(const char *name, uint64_t address, uint64_t entry) {
+static bool is_root(const char *name) {
         static const char *const names[] = { "_start", "clone",    "__clone",
                                              "clone3", "__clone3", "start_thread" };
 
-        if (entry != 0 && address >= entry && address < entry + ENTRY_BYTES)
-                return true;
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (strcmp(name, names[i]) == 0)
                         return true;
@@ -29,7 +27,7 @@ static bool is_root(const char *name, uint64_t address, uint64_t entry) {
 }
 
 /* Lines of frames, the innermost first, after a line for each sample and before an empty one. */
-static void read_script(FILE *f, uint64_t entry, BenchStacks *s) {
+static void read_script(FILE *f, const char *exe, uint64_t entry, BenchStacks *s) {
         bool has_user = false, ends_in_root = false;
         char line[4096];
 
@@ -46,12 +44,14 @@ static void read_script(FILE *f, uint64_t entry, BenchStacks *s) {
                 else if (sscanf(line, "%" SCNx64 " %1023[^\n]", &address, name) == 2 &&
                          address < KERNEL_ADDRESSES) {
                         char *module = strrchr(name, '(');
+                        bool in_exe = module && strstr(module, exe);
 
                         if (module && module > name)
                                 module[-1] = '\0';
                         name[strcspn(name, "@")] = '\0'; /* a version */
                         has_user = true;
-                        ends_in_root = is_root(name, address, entry);
+                        /* without a name it is an address in the file */
+                        ends_in_root = is_root(name) || (in_exe && address - entry < ENTRY_BYTES);
                         s->n_frames++;
                         s->n_named += strcmp(name, "[unknown]") != 0;
                 }
@@ -64,6 +64,7 @@ void bench_perf_record(
                 unsigned hz,
                 unsigned seconds,
                 const char *directory,
+                const char *exe,
                 uint64_t entry,
                 BenchStacks *ret) {
         uint64_t record_ns, script_ns;
@@ -99,7 +100,7 @@ void bench_perf_record(
         f = fopen(path, "re");
         if (!f)
                 bench_fail(path, errno);
-        read_script(f, entry, ret);
+        read_script(f, exe, entry, ret);
         (void) fclose(f);
 
         ret->bytes = (uint64_t) st.st_size;

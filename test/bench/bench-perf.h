@@ -14,13 +14,14 @@ typedef struct BenchStacks {
         double seconds;               /* of a clock, for naming */
 } BenchStacks;
 
-/* perf record with @option (-g or --call-graph=dwarf) on the process, then perf script. @entry is that of
- * bench_program_entry(). */
+/* perf record with @option (-g or --call-graph=dwarf) on the process, then perf script. @exe and @entry
+ * are of bench_program_entry(). */
 void bench_perf_record(
                 const char *option,
                 pid_t pid,
                 unsigned hz,
                 unsigned seconds,
                 const char *directory,
+                const char *exe,
                 uint64_t entry,
                 BenchStacks *ret);

@@ -7,12 +7,10 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define START_USEC_MAX (10 * USEC_PER_SEC)
@@ -24,7 +22,7 @@ const BenchProgram bench_programs[] = {
         { "xz",
           "/usr/bin/xz",
           "exec xz -c -T1 < <(while cat /usr/lib/x86_64-linux-gnu/*.so.*; do :; done)" },
-        { "python3", "/usr/bin/python3.11", "exec /usr/bin/python3 test/system/shop.py 0" },
+        { "python3", "/usr/bin/python3", "exec /usr/bin/python3 test/system/shop.py 0" },
         { "perl",
           "/usr/bin/perl",
           "exec /usr/bin/perl -e 'sub key { my %h; $h{$_ % 97} .= $_ for @_; join \",\", sort keys %h }"
@@ -107,6 +105,7 @@ pid_t bench_program_start(const BenchProgram *p, const char *directory) {
                 bench_fail(p->exe, errno);
 
         pid = bench_fork(p->name, run_program, &s);
+        (void) setpriority(PRIO_PROCESS, (id_t) pid, -5); /* others take less of its CPU */
         for (;;) {
                 read_exe(pid, exe);
                 if (strcmp(exe, wanted) == 0)
@@ -122,30 +121,14 @@ void bench_program_stop(pid_t pid) {
         (void) waitpid(pid, NULL, 0);
 }
 
-uint64_t bench_program_entry(pid_t pid) {
+uint64_t bench_program_entry(pid_t pid, char exe[static PATH_MAX]) {
         _cleanup_(closep) int fd = -EBADF;
-        uint64_t start = 0, offset = 0;
-        char path[64], exe[PATH_MAX], line[PATH_MAX + 128];
         Elf64_Ehdr header;
-        bool found = false;
-        FILE *f;
-
-        (void) snprintf(path, sizeof(path), "/proc/%i/exe", (int) pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || read(fd, &header, sizeof(header)) != sizeof(header))
-                return 0;
-        if (header.e_type == ET_EXEC)
-                return header.e_entry;
 
         read_exe(pid, exe);
-        (void) snprintf(path, sizeof(path), "/proc/%i/maps", (int) pid);
-        f = fopen(path, "re");
-        if (!f)
-                return 0;
-        while (!found && fgets(line, sizeof(line), f))
-                found = strstr(line, exe) &&
-                                sscanf(line, "%" SCNx64 "-%*x %*s %" SCNx64, &start, &offset) == 2;
-        (void) fclose(f);
+        fd = open(exe, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || read(fd, &header, sizeof(header)) != sizeof(header))
+                bench_fail(exe, errno);
 
-        return found ? start - offset + header.e_entry : 0;
+        return header.e_entry;
 }

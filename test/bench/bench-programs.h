@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,5 +21,5 @@ extern const size_t bench_programs_n;
 pid_t bench_program_start(const BenchProgram *p, const char *directory);
 void bench_program_stop(pid_t pid);
 
-/* Where the process begins: the address of its program's entry point, 0 if unknown. */
-uint64_t bench_program_entry(pid_t pid);
+/* What it runs, and the entry point in that file. */
+uint64_t bench_program_entry(pid_t pid, char exe[static PATH_MAX]);

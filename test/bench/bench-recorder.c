@@ -84,7 +84,7 @@ static void measure(pid_t pid, bool recorder, unsigned seconds, Round *ret) {
         uint64_t done, subject_ns, daemon_ns;
         struct bpf_prog_info before = {}, after = {};
         BenchDaemon d = {};
-        char status[64];
+        char rollup[64];
         usec_t usec;
         int fd;
 
@@ -111,14 +111,14 @@ static void measure(pid_t pid, bool recorder, unsigned seconds, Round *ret) {
                 bench_bpf_read(fd, &after);
         (void) safe_close(fd);
 
-        (void) snprintf(status, sizeof(status), "/proc/%i/status", (int) d.pid);
+        (void) snprintf(rollup, sizeof(rollup), "/proc/%i/smaps_rollup", (int) d.pid);
         *ret = (Round){
                 .per_cpu_second = (double) done / ((double) subject_ns / NSEC_PER_SEC),
                 .daemon_percent = 100.0 * (double) daemon_ns / NSEC_PER_USEC / (double) usec,
                 .bpf_busy_percent = 100.0 * (double) (after.run_time_ns - before.run_time_ns) /
                                 (double) subject_ns,
                 .n_runs = after.run_cnt - before.run_cnt,
-                .rss_mib = (double) bench_read_number(status, "VmRSS") / 1024,
+                .rss_mib = (double) bench_read_number(rollup, "Rss") / 1024,
         };
         if (ret->n_runs > 0)
                 ret->bpf_us = (double) (after.run_time_ns - before.run_time_ns) / 1e3 / (double) ret->n_runs;

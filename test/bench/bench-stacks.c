@@ -10,6 +10,7 @@
 #include "host/clock.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #define HZ 99U
@@ -172,6 +173,7 @@ measure(Bench *b,
         const BenchProgram *p,
         const char *directory,
         Row *row) {
+        char exe[PATH_MAX];
         uint64_t entry;
         pid_t pid;
 
@@ -183,11 +185,11 @@ measure(Bench *b,
         *row = (Row){ .program = p->name };
         pid = bench_program_start(p, directory);
         bench_sleep_until(clock_monotonic_usec() + SETTLE_USEC);
-        entry = bench_program_entry(pid);
+        entry = bench_program_entry(pid, exe);
 
         bench_daemon_record(d, bus, pid, SECONDS * USEC_PER_SEC, &row->ours);
-        bench_perf_record("-g", pid, HZ, SECONDS, directory, entry, &row->fp);
-        bench_perf_record("--call-graph=dwarf", pid, HZ, SECONDS, directory, entry, &row->dwarf);
+        bench_perf_record("-g", pid, HZ, SECONDS, directory, exe, entry, &row->fp);
+        bench_perf_record("--call-graph=dwarf", pid, HZ, SECONDS, directory, exe, entry, &row->dwarf);
         bench_program_stop(pid);
 
         report_ours(b, row);
@@ -198,11 +200,13 @@ measure(Bench *b,
 
 /* A policy that never fires: watched processes are prepared before anybody asks for a recording. */
 static void start_daemon(BenchDaemon *d) {
-        char text[2048] = "[Policy]\nSlice=-.slice\nExe=";
+        char text[8192] = "[Policy]\nSlice=-.slice\nExe=", exe[PATH_MAX];
         const BenchPolicy policy = { .name = "bench", .text = text };
 
         for (size_t i = 0; i < bench_programs_n; i++) {
-                (void) strcat(text, bench_programs[i].exe);
+                if (!realpath(bench_programs[i].exe, exe) || strlen(text) + strlen(exe) > sizeof(text) / 2)
+                        continue;
+                (void) strcat(text, exe);
                 (void) strcat(text, " ");
         }
         (void) strcat(text,
