@@ -252,6 +252,7 @@ static void checkpoint_step(Daemon *d) {
         Task *t;
 
         if (!d->checkpoint_job) {
+                task_manager_checkpoint(d->tasks, now_usec);
                 t = next_checkpoint_task(d);
                 if (!t || !t->profile || symbol_job_new(d->symbolizer, t->profile, &d->checkpoint_job) < 0) {
                         d->checkpoint_next_usec = now_usec + CHECKPOINT_INTERVAL_USEC;
