@@ -35,10 +35,11 @@ static int help(void) {
              "     --state-directory=DIRECTORY\n"
              "                           Keep tasks there instead of /var/lib/cprof\n"
              "     --log-level=LEVEL     err, warning, notice, info or debug\n"
-             "     --convert-profile[=offcpu]\n"
+             "     --convert-profile[=offcpu|waits]\n"
              "                           Read a profile.pb.gz on standard input and write\n"
              "                           folded stacks of samples (of microseconds that\n"
-             "                           threads waited) to standard output");
+             "                           threads waited, with the state) to standard\n"
+             "                           output");
         return EXIT_SUCCESS;
 }
 

@@ -246,6 +246,9 @@ book_waits(Task *t, const struct cprof_offcpu_key *key, const OffcpuStack *stack
 
         t->offcpu.n_switches += w->n;
         t->offcpu.offcpu_nsec += w->nsec;
+        t->offcpu.sleep_nsec += key->state == CPROF_OFFCPU_SLEEP ? w->nsec : 0;
+        t->offcpu.disk_nsec += key->state == CPROF_OFFCPU_DISK ? w->nsec : 0;
+        t->offcpu.max_nsec = MAX_OF(t->offcpu.max_nsec, w->max_nsec);
 
         if (stack) {
                 n_frames = offcpu_stack_frames(stack, t->profile, frames, &n_unknown);
