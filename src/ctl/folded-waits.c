@@ -38,12 +38,22 @@ static bool is_name(const char *name) {
         return !strstr(name, "+0x") && strcmp(name, "[unknown]") != 0;
 }
 
-/* The innermost frame above @depth that is the program's, and has a name if @named; its depth, 0 = none. */
-static uint32_t find_user(const Folded *f, const uint32_t *path, uint32_t depth, bool named) {
+/* What a library calls its own functions. */
+static bool is_public(const char *name) {
+        return is_name(name) && name[0] != '_';
+}
+
+static bool is_any(const char *name) {
+        return true;
+}
+
+/* The innermost frame above @depth that is the program's and is as wanted; its depth, 0 = none. */
+static uint32_t
+find_user(const Folded *f, const uint32_t *path, uint32_t depth, bool (*wanted)(const char *name)) {
         while (--depth > 0) {
                 const char *name = folded_name(f, path[depth]);
 
-                if (!is_kernel(name) && (!named || is_name(name)))
+                if (!is_kernel(name) && wanted(name))
                         return depth;
         }
 
@@ -52,11 +62,11 @@ static uint32_t find_user(const Folded *f, const uint32_t *path, uint32_t depth,
 
 /* @path has the names from the thread to the state. */
 static WaitKey make_key(const Folded *f, const uint32_t *path, uint32_t depth) {
-        uint32_t function = find_user(f, path, depth, true), caller = 0;
+        uint32_t function = find_user(f, path, depth, is_name), caller = 0;
 
-        function = function ?: find_user(f, path, depth, false);
+        function = function ?: find_user(f, path, depth, is_any);
         if (function > 0)
-                caller = find_user(f, path, function, true);
+                caller = find_user(f, path, function, is_public) ?: find_user(f, path, function, is_name);
         else
                 function = depth - 1; /* a thread of the kernel's only, or none at all */
 

@@ -49,8 +49,8 @@ typedef struct FoldedTop {
  * are owned by @f. */
 int folded_top(const Folded *f, size_t max, FoldedTop **ret_rows, size_t *ret_n);
 
-/* Where threads waited: the innermost function of the program that has a name, who called it, and how they
- * waited, "sleep" or "disk". */
+/* Where threads waited: the innermost function of the program that has a name, the program's function that
+ * called it, and how they waited, "sleep" or "disk". */
 typedef struct FoldedWait {
         const char *function, *caller; /* caller: "" for none that has a name */
         char state[16];

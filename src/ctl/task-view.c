@@ -174,9 +174,9 @@ static void print_waits(const json_t *t) {
 
         if (max > 0) {
                 printf("%9s %s asleep, ", "", view_span(sleep / NSEC_PER_USEC, a));
-                printf("%s for the disk or the like, the longest %s\n",
-                       view_span(disk / NSEC_PER_USEC, a),
-                       view_span(max / NSEC_PER_USEC, b));
+                if (disk > 0)
+                        printf("%s for the disk or the like, ", view_span(disk / NSEC_PER_USEC, a));
+                printf("the longest %s\n", view_span(max / NSEC_PER_USEC, b));
         }
         if (n_bare > 0)
                 printf("%9s %" PRIu64 " of them without a stack: too many at once\n", "", n_bare);
