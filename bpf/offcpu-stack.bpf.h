@@ -143,8 +143,9 @@ send_stack(struct stack_buffer *b, const struct cprof_offcpu_thread *t, __u32 ti
                 (void) bpf_map_update_elem(&seen, &hash, &epoch, BPF_ANY);
 }
 
+/* The pointer is read as a number: kernels up to 6.1 allow no arithmetic on one they know the type of. */
 static __always_inline __u32 sample_tid(struct task_struct *task) {
-        return our_pidns_is_first ? (__u32) task->pid : pid_translate(task->thread_pid);
+        return our_pidns_is_first ? (__u32) task->pid : pid_translate(BPF_CORE_READ(task, thread_pid));
 }
 
 /* Without mappings if the process is none. */
@@ -155,6 +156,12 @@ static __always_inline struct cprof_target find_target(__u32 pid) {
                 target = *found;
 
         return target;
+}
+
+/* Apart, because its copy of the registers and the frames of the unwinder don't fit 512 bytes together. */
+__noinline int load_registers(void) {
+        unwind_load_current();
+        return 0;
 }
 
 /* Of the thread that is being switched out. Returns the hash, 0 if there is no stack. */
@@ -180,7 +187,7 @@ stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_
                 return 0; /* cannot be; for the verifier */
 
         b->n_kernel = n;
-        unwind_load_current();
+        (void) load_registers();
         b->n_user = unwind_current(ctx, &target, frames + n, &end);
         b->end = end;
         if (end == CPROF_END_NONE)

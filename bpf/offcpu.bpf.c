@@ -171,7 +171,7 @@ static __always_inline int visit(struct bpf_iter__task *ctx, _Bool may_fault) {
 
         tgid = task->tgid;
         if (offcpu_pass == CPROF_OFFCPU_FIND) {
-                if (tgid == task->pid && pid_translate(task->thread_pid) == offcpu_pass_pid)
+                if (tgid == task->pid && pid_translate(BPF_CORE_READ(task, thread_pid)) == offcpu_pass_pid)
                         (void) bpf_seq_write(ctx->meta->seq, &tgid, sizeof(tgid));
                 return 0;
         }

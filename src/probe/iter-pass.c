@@ -7,19 +7,16 @@
 #include <bpf/libbpf.h>
 #include <stdbool.h>
 
-/* A link for the threads of @pid only, if the kernel knows how (6.1), else for all of the namespace; for the
- * processes if @pid is 0. */
+/* A link for the threads of @pid only, if the kernel knows how (6.1), else for all of the namespace. */
 static struct bpf_link *attach_pass(const struct bpf_program *program, pid_t pid) {
         union bpf_iter_link_info info = { .task.pid = (uint32_t) pid };
         DECLARE_LIBBPF_OPTS(
                         bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
         struct bpf_link *link;
 
-        if (pid > 0) {
-                link = bpf_program__attach_iter(program, &options);
-                if (link || errno == ESRCH)
-                        return link;
-        }
+        link = bpf_program__attach_iter(program, &options);
+        if (link || errno == ESRCH)
+                return link;
 
         return bpf_program__attach_iter(program, NULL);
 }
