@@ -10,6 +10,7 @@ typedef struct Config {
         unsigned oncpu_hz;      /* [Profile] OnCpuHz=99, 1…1000 */
         unsigned tasks_max;     /* [Profile] MaxTasks=16: running at once */
         unsigned processes_max; /* [Profile] MaxProcesses=4096: sampled at once */
+        bool java_attach;       /* [Profile] JavaAttach=yes: ask Java virtual machines for names */
         unsigned recorder_hz;   /* [Recorder] RecorderHz=19, 0 = off */
         unsigned recorder_sec;  /* [Recorder] RecorderSec=30, 0 = off */
         double budget_percent;  /* [Profile] Budget=1%: of the host, for recording */

@@ -62,6 +62,7 @@ void daemon_finish_step(Daemon *d, usec_t budget_usec) {
         }
 
         if (!f->job) {
+                daemon_java_open_maps(d->java, profile);
                 r = symbol_job_new(d->symbolizer, profile, &f->job);
                 if (r < 0) {
                         log_error_errno(r,

@@ -3,6 +3,8 @@
 
 #include "bus/bus.h"
 #include "config.h"
+#include "daemon-java.h"
+#include "daemon-python.h"
 #include "daemon.h"
 #include "target/discover-units.h"
 
@@ -17,6 +19,7 @@ typedef struct Finishing {
         Task *task;
         TaskPart part;                    /* which is being named; _TASK_PART_MAX: all are */
         SymbolJob *job;                   /* NULL until its turn */
+        usec_t not_before_usec;           /* its turn is not before; what names it is being written */
         Symbols *symbols[_TASK_PART_MAX]; /* of the parts that are done */
         struct Finishing *next, *prev;
 } Finishing;
@@ -39,6 +42,8 @@ struct Daemon {
         PolicyStore *policies;
         Cooldown *cooldown;
         Trigger *trigger;
+        DaemonPython *python;
+        DaemonJava *java;
         TaskManager *tasks;
         Symbolizer *symbolizer;
         Store *store;

@@ -334,6 +334,8 @@ Daemon *daemon_free(Daemon *d) {
 
         /* running tasks end first, so that what they recorded is named and written */
         d->tasks = task_manager_free(d->tasks);
+        d->python = daemon_python_free(d->python);
+        d->java = daemon_java_free(d->java);
         if (d->symbolizer && d->store)
                 daemon_finish_all(d);
 

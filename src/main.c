@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprofd: command line, signals, then the daemon. */
 #include "basic/log.h"
+#include "basic/parse.h"
 #include "check.h"
 #include "cprof-config.h"
 #include "daemon.h"
+#include "java-attach.h"
 #include "store/pprof.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
@@ -14,6 +17,7 @@ typedef enum Action {
         ACTION_RUN,
         ACTION_CHECK,
         ACTION_CONVERT,
+        ACTION_ATTACH_JAVA,
         ACTION_HELP,
         ACTION_VERSION,
 } Action;
@@ -21,6 +25,7 @@ typedef enum Action {
 static Action arg_action = ACTION_RUN;
 static PprofValue arg_value = PPROF_VALUE_DEFAULT;
 static const char *arg_root = "";
+static unsigned arg_pid;
 static DaemonOptions arg_daemon = { .log_level = -1 };
 
 static int help(void) {
@@ -39,7 +44,9 @@ static int help(void) {
              "                           Read a profile.pb.gz on standard input and write\n"
              "                           folded stacks of samples (of microseconds that\n"
              "                           threads waited, with the state) to standard\n"
-             "                           output");
+             "                           output\n"
+             "     --attach-java=PID     Have that Java virtual machine name its compiled code\n"
+             "                           in /tmp/perf-PID.map");
         return EXIT_SUCCESS;
 }
 
@@ -52,6 +59,7 @@ static int parse_arguments(int argc, char **argv) {
                 ARG_STATE_DIRECTORY,
                 ARG_LOG_LEVEL,
                 ARG_CONVERT_PROFILE,
+                ARG_ATTACH_JAVA,
         };
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
@@ -61,6 +69,7 @@ static int parse_arguments(int argc, char **argv) {
                 { "state-directory", required_argument, NULL, ARG_STATE_DIRECTORY },
                 { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
                 { "convert-profile", optional_argument, NULL, ARG_CONVERT_PROFILE },
+                { "attach-java", required_argument, NULL, ARG_ATTACH_JAVA },
                 {},
         };
         int c;
@@ -94,6 +103,12 @@ static int parse_arguments(int argc, char **argv) {
                                 return log_error_errno(
                                                 EINVAL, "--convert-profile=%s: no such value.", optarg);
                         break;
+                case ARG_ATTACH_JAVA:
+                        if (parse_uint(optarg, 1, INT_MAX, &arg_pid) < 0)
+                                return log_error_errno(
+                                                EINVAL, "--attach-java=%s: no process number.", optarg);
+                        arg_action = ACTION_ATTACH_JAVA;
+                        break;
                 default:
                         return -EINVAL; /* getopt has said why */
                 }
@@ -111,6 +126,17 @@ static int convert(void) {
         r = pprof_convert_folded(STDIN_FILENO, STDOUT_FILENO, arg_value);
         if (r < 0)
                 (void) log_error_errno(r, "Failed to convert the profile: %m");
+
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int attach_java(void) {
+        int r;
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        r = java_attach((pid_t) arg_pid);
+        if (r < 0)
+                (void) log_warning_errno(r, "Java process %u does not name its compiled code: %m", arg_pid);
 
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -156,6 +182,8 @@ int main(int argc, char **argv) {
                 return check_run(arg_root);
         case ACTION_CONVERT:
                 return convert();
+        case ACTION_ATTACH_JAVA:
+                return attach_java();
         default:
                 return run();
         }

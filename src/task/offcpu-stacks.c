@@ -94,6 +94,8 @@ unsigned offcpu_stack_frames(const OffcpuStack *s, Profile *p, Frame *ret_frames
 
         assert(s);
 
+        all.n_python = 0; /* counted when the stack was resolved */
+        all.python_misfit = false;
         all.n_kernel = s->n_kernel;
         all.n_user = s->n_user;
         memcpy(all.kernel, s->kernel, s->n_kernel * sizeof(Frame));

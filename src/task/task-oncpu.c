@@ -192,6 +192,8 @@ void oncpu_take_sample(
                         continue;
 
                 oncpu_note_stacks(t, sample->end, s->n_user > 0, 1);
+                t->quality.n_python_frames += (uint64_t) s->n_python * weight;
+                t->losses.n_python_mismatch += s->python_misfit;
 
                 /* counts what it refuses */
                 (void) stack_add(s, t->profile, sample->comm, weight, &t->losses.n_unknown_frames);
