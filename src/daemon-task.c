@@ -116,16 +116,23 @@ int daemon_start_manual(
                 usec_t duration_usec,
                 char ret_id[static TASK_ID_MAX]) {
         Daemon *d = userdata;
-        usec_t now_usec = clock_monotonic_usec();
         TaskRequest request = {
                 .kinds = kinds,
                 .subject = subject,
                 .duration_usec = duration_usec > 0 ? duration_usec : MANUAL_DURATION_DEFAULT,
-                .decided = instant(now_usec),
         };
         Task *task = NULL;
+        usec_t now_usec;
         int r;
 
+        /* Loading takes time that is not the task's. */
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
+                if ((kinds & PROFILE_KIND_BIT(k)) &&
+                    probe_feature(d->probe, task_kind_feature(k), NULL) >= 0)
+                        (void) probe_arm(d->probe, task_kind_use(k));
+
+        now_usec = clock_monotonic_usec();
+        request.decided = instant(now_usec);
         r = task_manager_start(d->tasks, &request, now_usec, &task);
         if (r < 0)
                 return r;
@@ -266,6 +273,7 @@ static void checkpoint_step(Daemon *d) {
         Task *t;
 
         if (!d->checkpoint_job) {
+                task_manager_checkpoint(d->tasks, now_usec);
                 t = next_checkpoint_task(d);
                 if (!t || !t->profile || symbol_job_new(d->symbolizer, t->profile, &d->checkpoint_job) < 0) {
                         d->checkpoint_next_usec = now_usec + CHECKPOINT_INTERVAL_USEC;

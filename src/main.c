@@ -40,10 +40,11 @@ static int help(void) {
              "     --state-directory=DIRECTORY\n"
              "                           Keep tasks there instead of /var/lib/cprof\n"
              "     --log-level=LEVEL     err, warning, notice, info or debug\n"
-             "     --convert-profile[=offcpu]\n"
+             "     --convert-profile[=offcpu|waits]\n"
              "                           Read a profile.pb.gz on standard input and write\n"
              "                           folded stacks of samples (of microseconds that\n"
-             "                           threads waited) to standard output\n"
+             "                           threads waited, with the state) to standard\n"
+             "                           output\n"
              "     --attach-java=PID     Have that Java virtual machine name its compiled code\n"
              "                           in /tmp/perf-PID.map");
         return EXIT_SUCCESS;

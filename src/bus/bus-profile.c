@@ -65,6 +65,7 @@ static const ProfileFormat formats[] = {
         { "pprof", TASK_PART_RECORDED, false, 0 },
         { "folded", TASK_PART_RECORDED, true, PPROF_VALUE_DEFAULT },
         { "folded-offcpu", TASK_PART_RECORDED, true, PPROF_VALUE_OFFCPU },
+        { "folded-waits", TASK_PART_RECORDED, true, PPROF_VALUE_WAITS },
         { "before-pprof", TASK_PART_BEFORE, false, 0 },
         { "before-folded", TASK_PART_BEFORE, true, PPROF_VALUE_DEFAULT },
 };
@@ -83,7 +84,7 @@ static int check_value(Bus *b, const char *id, const ProfileFormat *f, sd_bus_er
         _cleanup_(task_freep) Task *stored = NULL;
         int r;
 
-        if (!f->folded || f->value != PPROF_VALUE_OFFCPU)
+        if (!f->folded || f->value == PPROF_VALUE_DEFAULT)
                 return 0;
 
         if (!t) {
@@ -136,7 +137,8 @@ static int method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *e
                 return sd_bus_error_setf(
                                 error,
                                 SD_BUS_ERROR_INVALID_ARGS,
-                                "'%s' is no format, expected pprof, folded, folded-offcpu, before-pprof or before-folded.",
+                                "'%s' is no format, expected pprof, folded, folded-offcpu, folded-waits, "
+                                "before-pprof or before-folded.",
                                 policy_value_shown(name, shown));
 
         r = bus_resolve_task(b, text, id, error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/ctl-bus.h"
 #include "ctl/task-access.h"
+#include "ctl/task-top.h"
 #include "ctl/task-wait.h"
 
 #include "basic/log.h"
@@ -83,7 +84,7 @@ static void print_hints(const json_t *task) {
 
 /* What a task of this moment came to. */
 static int report(Ctl *c, json_t *task) {
-        _cleanup_(folded_freep) Folded *f = NULL;
+        _cleanup_(task_top_done) TaskTop found = {};
         int r;
 
         if (c->options.json != JSON_MODE_OFF) {
@@ -97,12 +98,12 @@ static int report(Ctl *c, json_t *task) {
             sd_bus_can_send(c->bus, SD_BUS_TYPE_UNIX_FD) <= 0)
                 return task_exit_status(task);
 
-        r = task_read_folded(c, task, TASK_PATIENCE, &f);
+        r = task_top_read(c, task, &found);
         if (r < 0)
                 return r;
 
         putchar('\n');
-        r = task_print_top(c, f, TOP_SHOWN);
+        r = task_top_print(c, &found, TOP_SHOWN);
         if (r < 0)
                 return r;
 

@@ -4,6 +4,7 @@
 #include "ctl/pager.h"
 #include "ctl/table.h"
 #include "ctl/task-access.h"
+#include "ctl/task-top.h"
 #include "ctl/task-wait.h"
 
 #include "basic/log.h"
@@ -159,7 +160,7 @@ int verb_task_list(Ctl *c, int argc, char **argv) {
 
 int verb_task_info(Ctl *c, int argc, char **argv) {
         _cleanup_(json_decrefp) json_t *task = NULL;
-        _cleanup_(folded_freep) Folded *f = NULL;
+        _cleanup_(task_top_done) TaskTop found = {};
         unsigned top = c->options.top;
         int r;
 
@@ -168,15 +169,14 @@ int verb_task_info(Ctl *c, int argc, char **argv) {
                 return r;
 
         if (top > 0) {
-                r = task_read_folded(c, task, TASK_PATIENCE, &f);
+                r = task_top_read(c, task, &found);
                 if (r < 0)
                         return r;
         }
 
         if (c->options.json != JSON_MODE_OFF) {
-                if (top > 0 && json_object_set_new(task, "top", task_top_to_json(f, top)) < 0)
-                        return log_error_errno(ENOMEM, "Failed to write JSON: %m");
-                return json_out(c, task);
+                r = task_top_to_json(&found, top, task);
+                return r < 0 ? r : json_out(c, task);
         }
 
         pager_open(c);
@@ -185,7 +185,7 @@ int verb_task_info(Ctl *c, int argc, char **argv) {
                 return EXIT_SUCCESS;
 
         putchar('\n');
-        return task_print_top(c, f, top);
+        return task_top_print(c, &found, top);
 }
 
 int verb_task_wait(Ctl *c, int argc, char **argv) {

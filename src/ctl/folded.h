@@ -48,3 +48,15 @@ typedef struct FoldedTop {
  * twice on a stack counts once in total; threads are no functions. *@ret_rows is freed by free(), the names
  * are owned by @f. */
 int folded_top(const Folded *f, size_t max, FoldedTop **ret_rows, size_t *ret_n);
+
+/* Where threads waited: the innermost function of the program that has a name, the program's function that
+ * called it, and how they waited, "sleep" or "disk". */
+typedef struct FoldedWait {
+        const char *function, *caller; /* caller: "" for none that has a name */
+        char state[16];
+        uint64_t total;
+} FoldedWait;
+
+/* The same for stacks whose innermost frame is the state, "[sleep]": the at most @max largest by total, then
+ * by name. */
+int folded_waits(const Folded *f, size_t max, FoldedWait **ret_rows, size_t *ret_n);

@@ -3,7 +3,6 @@
 
 #include "ctl/ctl-bus.h"
 #include "ctl/signal-wait.h"
-#include "ctl/table.h"
 
 #include "basic/log.h"
 
@@ -156,68 +155,4 @@ int task_read_profile(
                 return log_error_errno(r, "Failed to read the profile of task %s: %m", task_id(task));
 
         return 0;
-}
-
-int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded) {
-        return task_read_profile(c, task, "folded", patience_usec, ret_folded);
-}
-
-static double percent(uint64_t n, uint64_t total) {
-        return total > 0 ? 100.0 * (double) n / (double) total : 0;
-}
-
-int task_print_top(const Ctl *c, const Folded *f, size_t max) {
-        static const TableColumn columns[] = {
-                { "SELF%", TABLE_RIGHT },
-                { "TOTAL%", TABLE_RIGHT },
-                { "SELF", TABLE_RIGHT },
-                { "TOTAL", TABLE_RIGHT },
-                { "FUNCTION", TABLE_TRUNCATE | TABLE_KEY },
-                {},
-        };
-        _cleanup_(table_freep) Table *t = NULL;
-        _cleanup_(freep) FoldedTop *rows = NULL;
-        uint64_t total = folded_total(f);
-        size_t n;
-        int r;
-
-        r = folded_top(f, max, &rows, &n);
-        if (r >= 0)
-                r = table_new(c, columns, &t);
-        if (r < 0)
-                return log_error_errno(r, "Failed to find the hottest functions: %m");
-
-        for (size_t i = 0; i < n; i++) {
-                table_add_row(t);
-                table_addf(t, "%.1f", percent(rows[i].self, total));
-                table_addf(t, "%.1f", percent(rows[i].total, total));
-                table_addf(t, "%" PRIu64, rows[i].self);
-                table_addf(t, "%" PRIu64, rows[i].total);
-                table_add(t, rows[i].name);
-        }
-
-        return n > 0 ? table_print(t) : 0;
-}
-
-json_t *task_top_to_json(const Folded *f, size_t max) {
-        _cleanup_(json_decrefp) json_t *array = json_array();
-        _cleanup_(freep) FoldedTop *rows = NULL;
-        size_t n;
-
-        if (folded_top(f, max, &rows, &n) < 0)
-                return NULL;
-
-        for (size_t i = 0; i < n; i++)
-                if (json_array_append_new(
-                                    array,
-                                    json_pack("{s:s, s:I, s:I}",
-                                              "function",
-                                              rows[i].name,
-                                              "self",
-                                              (json_int_t) rows[i].self,
-                                              "total",
-                                              (json_int_t) rows[i].total)) < 0)
-                        return NULL;
-
-        return TAKE_PTR(array);
 }

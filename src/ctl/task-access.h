@@ -23,17 +23,12 @@ bool task_state_is_over(const char *state);
 int task_open_profile(Ctl *c, const json_t *task, const char *format, usec_t patience_usec, int *ret_fd);
 
 /* @format is a folded one: "folded" (what the task recorded), "before-folded" (what the recorder had of the
- * time before the trigger), "folded-offcpu" (microseconds blocked). */
+ * time before the trigger), "folded-offcpu" (microseconds blocked), "folded-waits" (the same, as
+ * folded_waits() reads it). */
 int task_read_profile(
                 Ctl *c, const json_t *task, const char *format, usec_t patience_usec, Folded **ret_folded);
-int task_read_folded(Ctl *c, const json_t *task, usec_t patience_usec, Folded **ret_folded);
 
 #define TASK_PATIENCE (5 * USEC_PER_SEC)
-
-/* Prints the @max hottest functions. */
-int task_print_top(const Ctl *c, const Folded *f, size_t max);
-/* The same as a list; NULL: out of memory. */
-json_t *task_top_to_json(const Folded *f, size_t max);
 
 /* A human view of the record. */
 void task_print(const Ctl *c, const json_t *task);

@@ -166,18 +166,37 @@ static void print_text(const json_t *t, const char *title, const char *name) {
                 printf("%9s %s\n", title, text);
 }
 
+/* How they waited, the longest wait, and what has no stack. */
+static void print_waits(const json_t *t) {
+        uint64_t sleep = json_u64_at(t, "offcpu.sleep_nsec"), disk = json_u64_at(t, "offcpu.disk_nsec"),
+                 max = json_u64_at(t, "offcpu.max_nsec"), n_bare = json_u64_at(t, "offcpu.rate_limited");
+        char a[VIEW_TEXT_MAX], b[VIEW_TEXT_MAX];
+
+        if (max > 0) {
+                printf("%9s %s asleep, ", "", view_span(sleep / NSEC_PER_USEC, a));
+                if (disk > 0)
+                        printf("%s for the disk or the like, ", view_span(disk / NSEC_PER_USEC, a));
+                printf("the longest %s\n", view_span(max / NSEC_PER_USEC, b));
+        }
+        if (n_bare > 0)
+                printf("%9s %" PRIu64 " of them without a stack: too many at once\n", "", n_bare);
+}
+
 static void print_amounts(const json_t *t) {
         uint64_t n_before = json_u64_at(t, "before.samples"), first, started;
         char waited[VIEW_TEXT_MAX], queued[VIEW_TEXT_MAX], span[VIEW_TEXT_MAX];
 
-        printf("%9s %" PRIu64 "\n", "Samples:", json_u64_at(t, "n_samples"));
+        if (task_has_kind(t, PROFILE_KIND_ON_CPU) || !task_has_kind(t, PROFILE_KIND_OFF_CPU))
+                printf("%9s %" PRIu64 "\n", "Samples:", json_u64_at(t, "n_samples"));
 
-        if (task_has_kind(t, PROFILE_KIND_OFF_CPU))
+        if (task_has_kind(t, PROFILE_KIND_OFF_CPU)) {
                 printf("%9s %s in %" PRIu64 " waits, and %s for a CPU\n",
                        "Waited:",
                        view_span(json_u64_at(t, "offcpu.nsec") / NSEC_PER_USEC, waited),
                        json_u64_at(t, "offcpu.switches"),
                        view_span(json_u64_at(t, "offcpu.run_queue_nsec") / NSEC_PER_USEC, queued));
+                print_waits(t);
+        }
 
         if (n_before == 0)
                 return;

@@ -308,15 +308,16 @@ static void read_total(int map_fd, const void *key, const void *value, void *use
         const struct cprof_offcpu_key *k = key;
         const TotalsReader *r = userdata;
 
-        if (k->pid == r->pid)
+        if (r->pid == 0 || k->pid == r->pid)
                 r->fn(k, value, r->userdata);
 }
 
 /* Ditto. */
 static void drop_total(int map_fd, const void *key, const void *value, void *userdata) {
         const struct cprof_offcpu_key *k = key;
+        uint32_t pid = *(const uint32_t *) userdata;
 
-        if (k->pid == *(const uint32_t *) userdata)
+        if (pid == 0 || k->pid == pid)
                 (void) bpf_map_delete_elem(map_fd, k);
 }
 

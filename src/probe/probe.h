@@ -126,7 +126,7 @@ typedef struct ProbeOps {
         /* Off-CPU totals since the process was first watched, of threads that blocked at least once. begin:
          * counts threads that are blocked already from now on, with their stacks where the kernel can;
          * end: books the time of those that are blocked still, up to now. Call them after the first watch
-         * and before the last unwatch of a process. */
+         * and before the last unwatch of a process. read and forget: pid 0 = all processes, in one go. */
         int (*offcpu_begin)(void *self, pid_t pid);
         int (*offcpu_end)(void *self, pid_t pid);
         int (*offcpu_read)(void *self, pid_t pid, ProbeOffcpuFn fn, void *userdata);

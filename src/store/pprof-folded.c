@@ -14,12 +14,14 @@
         (UINT64_C(2) * 1024 * 1024 * 1024) /* bytes written: few locations may stand for much text */
 #define BUFFER_BYTES (64U * 1024)
 #define UNKNOWN_THREAD "[unknown]"
+#define UNKNOWN_STATE "unknown"
 
 typedef struct Folding {
         const PprofNames *names;
         int fd; /* borrowed */
         unsigned value_index;
         int64_t divisor; /* of values, rounded */
+        bool with_state;
         StrBuf buffer;
         uint64_t n_written;
 } Folding;
@@ -39,18 +41,23 @@ static int flush(Folding *f) {
         return f->n_written > FOLDED_MAX ? -EFBIG : 0;
 }
 
-static const char *thread_name(const PprofNames *names, const Cprof__Pprof__Sample *s) {
+/* The text of a label, @otherwise if it has none, NULL for a bad one. */
+static const char *
+find_label(const PprofNames *names,
+           const Cprof__Pprof__Sample *s,
+           const char *label,
+           const char *otherwise) {
         for (size_t i = 0; i < s->n_label; i++) {
                 const char *key = pprof_names_text(names, s->label[i]->key);
                 const char *name = pprof_names_text(names, s->label[i]->str);
 
                 if (!key || !name)
                         return NULL;
-                if (strcmp(key, "thread") == 0 && *name)
+                if (strcmp(key, label) == 0 && *name)
                         return name;
         }
 
-        return UNKNOWN_THREAD;
+        return otherwise;
 }
 
 /* All frames of a location, the outermost first. */
@@ -83,12 +90,13 @@ static int fold_location(Folding *f, uint64_t location, unsigned *n_frames) {
 }
 
 static int fold_sample(Folding *f, const Cprof__Pprof__Sample *s) {
-        const char *thread = thread_name(f->names, s);
+        const char *thread = find_label(f->names, s, "thread", UNKNOWN_THREAD);
+        const char *state = find_label(f->names, s, "state", UNKNOWN_STATE);
         unsigned n_frames = 0;
         int64_t value;
         int r;
 
-        if (!thread || f->value_index >= s->n_value || s->value[f->value_index] < 0)
+        if (!thread || !state || f->value_index >= s->n_value || s->value[f->value_index] < 0)
                 return -EBADMSG;
 
         value = s->value[f->value_index];
@@ -102,6 +110,8 @@ static int fold_sample(Folding *f, const Cprof__Pprof__Sample *s) {
                 if (r < 0)
                         return r;
         }
+        if (f->with_state)
+                strbuf_addf(&f->buffer, ";[%s]", state);
         strbuf_addf(&f->buffer, " %" PRIi64 "\n", value);
 
         return f->buffer.length >= BUFFER_BYTES ? flush(f) : f->buffer.error;
@@ -128,6 +138,7 @@ static int fold_field(Folding *f, const PprofField *field) {
 static const char *const value_names[_PPROF_VALUE_MAX] = {
         [PPROF_VALUE_DEFAULT] = "default",
         [PPROF_VALUE_OFFCPU] = "offcpu",
+        [PPROF_VALUE_WAITS] = "waits",
 };
 
 const char *pprof_value_to_string(PprofValue v) {
@@ -148,10 +159,11 @@ static int choose_value(Folding *f, PprofValue value) {
         int samples = pprof_names_value_index(f->names, "samples");
         int offcpu = pprof_names_value_index(f->names, "offcpu");
 
-        if (value == PPROF_VALUE_OFFCPU && offcpu < 0)
+        if (value != PPROF_VALUE_DEFAULT && offcpu < 0)
                 return -ENODATA;
 
-        if (offcpu >= 0 && (value == PPROF_VALUE_OFFCPU || samples < 0)) {
+        f->with_state = value == PPROF_VALUE_WAITS;
+        if (offcpu >= 0 && (value != PPROF_VALUE_DEFAULT || samples < 0)) {
                 f->value_index = (unsigned) offcpu;
                 f->divisor = NSEC_PER_USEC;
                 return 0;

@@ -36,10 +36,11 @@ int pprof_encode(
 typedef enum PprofValue {
         PPROF_VALUE_DEFAULT, /* samples; if there are none, waits in microseconds */
         PPROF_VALUE_OFFCPU,  /* waits in microseconds, -ENODATA for a file without */
+        PPROF_VALUE_WAITS,   /* ditto, with the state as the innermost frame: "[sleep]" */
         _PPROF_VALUE_MAX,
         _PPROF_VALUE_INVALID = -EINVAL,
 } PprofValue;
-const char *pprof_value_to_string(PprofValue v); /* "default", "offcpu" */
+const char *pprof_value_to_string(PprofValue v); /* "default", "offcpu", "waits" */
 int pprof_value_from_string(const char *name);
 
 /* Reads such a file from @in_fd (from its beginning, by pread(2): -ESPIPE for a pipe) and writes it to

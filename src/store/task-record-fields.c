@@ -83,6 +83,9 @@ static const TaskRecordField cost[] = {
 static const TaskRecordField offcpu[] = {
         { "switches", offsetof(Task, offcpu.n_switches) },
         { "nsec", offsetof(Task, offcpu.offcpu_nsec) },
+        { "sleep_nsec", offsetof(Task, offcpu.sleep_nsec) },
+        { "disk_nsec", offsetof(Task, offcpu.disk_nsec) },
+        { "max_nsec", offsetof(Task, offcpu.max_nsec) },
         { "run_queue", offsetof(Task, offcpu.n_run_queue) },
         { "run_queue_nsec", offsetof(Task, offcpu.run_queue_nsec) },
         { "rate_limited", offsetof(Task, offcpu.n_rate_limited) },

@@ -28,8 +28,9 @@
  *   quality            { stacks_user, frames, frames_named, python_frames }
  *   ends               of the walks up user stacks { root, frame_pointer, no_mapping, … }
  *   cost               { daemon_cpu_nsec, bpf_nsec, wall_nsec, cpus, host_share_ppm }
- *   offcpu             { switches, nsec, run_queue, run_queue_nsec, rate_limited }
- *   before             of the recorder { samples, sample_period_nsec, first_sample_{monotonic,realtime}_usec
+ *   offcpu             { switches, nsec, sleep_nsec, disk_nsec, max_nsec, run_queue, run_queue_nsec,
+ * rate_limited } before             of the recorder { samples, sample_period_nsec,
+ * first_sample_{monotonic,realtime}_usec
  * }
  *
  * A missing object is one of zeros: not known.

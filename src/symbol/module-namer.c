@@ -286,6 +286,8 @@ static int set_unknown_name(ModuleNamer *n, Frame frame) {
         const char *base;
         size_t length;
 
+        if (frame == PROFILE_FRAME_NO_STACK)
+                return symbols_set_name(n->symbols, frame, SYMBOLS_NO_STACK_NAME, true);
         if (!n->module)
                 return symbols_set_name(n->symbols, frame, SYMBOLS_UNKNOWN_NAME, false);
 

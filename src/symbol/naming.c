@@ -14,6 +14,9 @@ void profile_count_named(
         HASH_ITER(hh, profile_stacks(profile), s, next) {
                 uint64_t times = s->n_samples + s->n_switches;
 
+                if (s->n_frames == 1 && s->frames[0] == PROFILE_FRAME_NO_STACK)
+                        continue;
+
                 n += times * s->n_frames;
                 for (unsigned i = 0; i < s->n_frames; i++)
                         if (symbols_name(symbols, s->frames[i]).known)

@@ -9,6 +9,7 @@
 #define SYMBOLS_FRAMES_MAX 262144U       /* distinct frames; the rest stay unnamed */
 #define SYMBOLS_TEXT_MAX (64U << 20)     /* bytes of all names, likewise */
 #define SYMBOLS_UNKNOWN_NAME "[unknown]" /* of a frame that was not named */
+#define SYMBOLS_NO_STACK_NAME "[stack not taken]"
 
 int symbols_new(unsigned n_modules, Symbols **ret_symbols);
 

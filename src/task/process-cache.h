@@ -8,6 +8,7 @@
 /* The mappings of processes that are sampled or may soon be: one ProcessMaps per process, whoever uses it.
  */
 typedef struct ProcessCache ProcessCache;
+typedef struct OffcpuProcess OffcpuProcess;
 
 #define PROCESS_CACHE_MAX 65536U /* as many as a target set holds */
 
@@ -28,14 +29,15 @@ typedef struct ProcessEntry {
         ProcessMaps *maps; /* NULL: not read yet */
         int maps_error;    /* -errno of that, 0 = not tried */
 
-        unsigned n_users; /* tasks that sample it */
-        void *users;      /* their list, kept by the user */
-        bool wanted;      /* held because a policy watches it */
-        Module *python;   /* its functions; NULL: none seen yet */
-        bool recorded;    /* sampled for the flight recorder; only while wanted */
-        bool stale;       /* ran exec: read again before the next use */
-        bool ran_exec;    /* what was mapped before explains nothing any more */
-        bool changed;     /* mapped something: to be read again when its pause is over */
+        unsigned n_users;      /* tasks that sample it */
+        void *users;           /* their list, kept by the user */
+        OffcpuProcess *offcpu; /* what task-offcpu.c keeps for those that want it; NULL: none does */
+        bool wanted;           /* held because a policy watches it */
+        Module *python;        /* its functions; NULL: none seen yet */
+        bool recorded;         /* sampled for the flight recorder; only while wanted */
+        bool stale;            /* ran exec: read again before the next use */
+        bool ran_exec;         /* what was mapped before explains nothing any more */
+        bool changed;          /* mapped something: to be read again when its pause is over */
 
         usec_t refreshed_usec, pause_usec;
         usec_t cost_usec; /* of CPU time, for the last reading */

@@ -4,6 +4,7 @@
 #include "task/cost.h"
 #include "task/governor.h"
 #include "task/task-manager.h"
+#include "task/task-offcpu.h"
 #include "task/task-oncpu.h"
 
 /* Shared by the files of the task manager only. */
@@ -38,6 +39,7 @@ struct TaskManager {
 
         UnwindTables *unwind; /* NULL: by frame pointers only */
         ProcessCache *cache;
+        Offcpu *offcpu;
         bool has_events;          /* the probe tells what processes do */
         pid_t exited[EXITED_MAX]; /* to be forgotten after the drain */
         size_t n_exited;

@@ -140,10 +140,12 @@ int task_manager_begin(
                 return r;
         }
 
-        oncpu_task_init(&rt->oncpu, rt->task, m->probe, m->cache);
+        oncpu_task_init(&rt->oncpu, rt->task, m->probe, m->cache, m->offcpu);
         r = sample_subject(m, rt, subject, reterr_reason, size);
         if (r < 0)
                 oncpu_task_done(&rt->oncpu);
+        else
+                offcpu_step(m->offcpu, m->unwind);
 
         return r;
 }

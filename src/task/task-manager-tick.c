@@ -5,6 +5,17 @@
 
 #include <utlist.h>
 
+static void on_blocked_stack(TaskManager *m, ProcessEntry *e, const struct cprof_sample *sample) {
+        ResolvedStack s;
+
+        if (!offcpu_wants_stack(e, sample))
+                return;
+
+        stack_resolve(&s, m->cache, e, sample, m->now_usec);
+        offcpu_take_stack(m->offcpu, e, sample, &s);
+        stack_release(&s);
+}
+
 static void on_sample(const struct cprof_sample *sample, void *userdata) {
         TaskManager *m = userdata;
         ProcessEntry *e = process_cache_find(m->cache, (pid_t) sample->pid);
@@ -13,6 +24,11 @@ static void on_sample(const struct cprof_sample *sample, void *userdata) {
 
         if (!e)
                 return;
+
+        if (sample->type == CPROF_RECORD_BLOCKED_STACK) {
+                on_blocked_stack(m, e, sample);
+                return;
+        }
 
         task = oncpu_wants_sample(e, sample);
         record = task_recorder_wants_sample(m, e, sample);
@@ -37,6 +53,7 @@ void task_manager_drain(TaskManager *m, usec_t now_usec) {
         if (m->running || m->n_recorded > 0)
                 (void) probe_drain(m->probe, on_sample, m);
         task_manager_drop_exited(m);
+        offcpu_step(m->offcpu, m->unwind);
         m->recording_nsec += clock_thread_cpu_nsec() - begin_nsec;
 }
 
@@ -151,6 +168,32 @@ static void running_task_tick(TaskManager *m, RunningTask *rt, usec_t now_usec) 
                 oncpu_task_update(&rt->oncpu);
 }
 
+/* What woke up since the last time: the governor goes by it. */
+static void book_waits(TaskManager *m) {
+        uint64_t begin_nsec;
+
+        if (offcpu_is_idle(m->offcpu))
+                return;
+
+        begin_nsec = clock_thread_cpu_nsec();
+        offcpu_collect(m->offcpu, NULL, OFFCPU_MOMENT_SECOND);
+        offcpu_book(m->offcpu, NULL, OFFCPU_MOMENT_SECOND);
+        m->recording_nsec += clock_thread_cpu_nsec() - begin_nsec;
+}
+
+void task_manager_checkpoint(TaskManager *m, usec_t now_usec) {
+        RunningTask *rt;
+
+        assert(m);
+
+        offcpu_collect(m->offcpu, NULL, OFFCPU_MOMENT_CHECKPOINT);
+        task_manager_drain(m, now_usec);
+        offcpu_book(m->offcpu, NULL, OFFCPU_MOMENT_CHECKPOINT);
+
+        DL_FOREACH(m->running, rt)
+        oncpu_task_update(&rt->oncpu);
+}
+
 void task_manager_tick(TaskManager *m, usec_t now_usec) {
         RunningTask *rt, *next;
 
@@ -160,8 +203,11 @@ void task_manager_tick(TaskManager *m, usec_t now_usec) {
         if (m->unwind)
                 unwind_tables_tick(m->unwind, now_usec);
 
+        book_waits(m);
+
         DL_FOREACH_SAFE(m->running, rt, next)
         running_task_tick(m, rt, now_usec);
+        offcpu_step(m->offcpu, m->unwind); /* for those that came */
 
         task_governor_tick(m, now_usec);
         task_recorder_tick(m, now_usec);

@@ -45,6 +45,10 @@ int task_manager_new(
         if (r < 0)
                 return r;
 
+        r = offcpu_new(probe, m->cache, &m->offcpu);
+        if (r < 0)
+                return r;
+
         r = task_recorder_init(m);
         if (r < 0)
                 return r;
@@ -68,6 +72,7 @@ TaskManager *task_manager_free(TaskManager *m) {
 
         if (m->cache)
                 task_recorder_done(m);
+        offcpu_free(m->offcpu);
         process_cache_free(m->cache);
         unwind_tables_free(m->unwind);
         free(m);
@@ -90,7 +95,9 @@ void task_manager_end(
                 TaskManager *m, RunningTask *rt, TaskState state, const char *reason, usec_t now_usec) {
         Task *t = rt->task;
 
+        offcpu_collect(m->offcpu, &rt->oncpu, OFFCPU_MOMENT_END);
         task_manager_drain(m, now_usec); /* what was sampled up to now */
+        offcpu_book(m->offcpu, &rt->oncpu, OFFCPU_MOMENT_END);
         oncpu_task_update(&rt->oncpu);
         oncpu_task_done(&rt->oncpu);
         task_governor_end(m, rt, now_usec);

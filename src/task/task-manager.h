@@ -77,6 +77,9 @@ void task_manager_drain(TaskManager *m, usec_t now_usec);
  * adds new processes of unit tasks to the sampler. */
 void task_manager_tick(TaskManager *m, usec_t now_usec);
 
+/* Brings all running tasks up to now, with the waits that last. */
+void task_manager_checkpoint(TaskManager *m, usec_t now_usec);
+
 /* Ends tasks that reached their duration, between two ticks. Returns when the next one does, USEC_INFINITY
  * for none. */
 usec_t task_manager_end_due(TaskManager *m, usec_t now_usec);

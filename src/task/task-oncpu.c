@@ -3,21 +3,24 @@
 
 #include "host/clock.h"
 #include "task/task-kind.h"
+#include "task/task-offcpu.h"
 
 #include <utlist.h>
 
-void oncpu_task_init(OncpuTask *o, Task *task, Probe *probe, ProcessCache *cache) {
+void oncpu_task_init(OncpuTask *o, Task *task, Probe *probe, ProcessCache *cache, struct Offcpu *offcpu) {
         assert(o);
         assert(task);
         assert(task->profile);
 
-        *o = (OncpuTask){ .task = task, .probe = probe, .cache = cache };
+        *o = (OncpuTask){ .task = task, .probe = probe, .cache = cache, .offcpu = offcpu };
         probe_counters(probe, &o->before);
 }
 
 void oncpu_task_done(OncpuTask *o) {
+        offcpu_forget_hold(o->offcpu);
         while (o->processes)
                 oncpu_task_remove(o, o->processes);
+        offcpu_forget_all(o->offcpu);
 }
 
 SampledProcess *oncpu_task_find(OncpuTask *o, pid_t pid) {
@@ -89,6 +92,14 @@ int oncpu_task_add(OncpuTask *o, ProcessKey key, SampledProcess **ret_process) {
         e->users = head;
         e->n_users++;
 
+        if (o->task->kinds & PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU)) {
+                r = offcpu_join(o->offcpu, p);
+                if (r < 0) {
+                        oncpu_task_remove(o, p);
+                        return r;
+                }
+        }
+
         *ret_process = p;
         return 1;
 }
@@ -97,9 +108,14 @@ void oncpu_task_remove(OncpuTask *o, SampledProcess *p) {
         ProcessEntry *e = p->entry;
         SampledProcess *head = e->users;
 
+        bool is_last;
+
         assert(p->owner == o);
 
+        is_last = offcpu_leave(o->offcpu, p);
         task_unwatch(o, e->key.pid, _PROFILE_KIND_MAX);
+        if (is_last)
+                offcpu_forget(o->offcpu, e->key.pid);
 
         DL_DELETE2(head, p, entry_prev, entry_next);
         e->users = head;
@@ -124,7 +140,7 @@ void oncpu_forget_process(ProcessCache *cache, ProcessEntry *e) {
                 }
 }
 
-static void task_note_instant(Task *t, usec_t at_usec) {
+void oncpu_note_instant(Task *t, usec_t at_usec) {
         /* CPUs are drained one after the other: the first to arrive need not be the first to happen. */
         if (t->first_sample.monotonic_usec == 0 || at_usec < t->first_sample.monotonic_usec)
                 t->first_sample = (TaskInstant){ at_usec, clock_monotonic_to_realtime(at_usec) };
@@ -132,14 +148,15 @@ static void task_note_instant(Task *t, usec_t at_usec) {
                 t->last_sample.monotonic_usec = at_usec; /* the other clock: oncpu_task_update() */
 }
 
-static void note_end(Task *t, const struct cprof_sample *sample, bool has_user_stack) {
-        unsigned end = sample->end < CPROF_END_MAX ? sample->end : CPROF_END_NONE;
+void oncpu_note_stacks(Task *t, unsigned end, bool has_user_stack, uint64_t n) {
+        if (!has_user_stack || end >= CPROF_END_MAX)
+                end = CPROF_END_NONE;
 
-        t->quality.ends[has_user_stack ? end : CPROF_END_NONE]++;
+        t->quality.ends[end] += n;
         if (has_user_stack)
-                t->quality.n_stacks_user++;
+                t->quality.n_stacks_user += n;
         else
-                t->losses.n_no_user_stack++;
+                t->losses.n_no_user_stack += n;
 }
 
 /* Older samples were taken for another task and are not this one's. */
@@ -174,13 +191,13 @@ void oncpu_take_sample(
                 if (!task_takes(t, sample))
                         continue;
 
-                note_end(t, sample, s->n_user > 0);
+                oncpu_note_stacks(t, sample->end, s->n_user > 0, 1);
                 t->quality.n_python_frames += (uint64_t) s->n_python * weight;
                 t->losses.n_python_mismatch += s->python_misfit;
 
                 /* counts what it refuses */
                 (void) stack_add(s, t->profile, sample->comm, weight, &t->losses.n_unknown_frames);
-                task_note_instant(t, sample->at_ns / NSEC_PER_USEC);
+                oncpu_note_instant(t, sample->at_ns / NSEC_PER_USEC);
         }
 }
 
@@ -195,4 +212,9 @@ void oncpu_task_update(OncpuTask *o) {
         t->n_samples = profile_n_samples(t->profile);
         t->losses.n_over_cap = profile_n_over_cap(t->profile);
         t->losses.n_ring_full = now.n_ring_full - o->before.n_ring_full;
+        if (t->kinds & PROFILE_KIND_BIT(PROFILE_KIND_OFF_CPU)) {
+                t->losses.n_offcpu_table_full = now.n_offcpu_table_full - o->before.n_offcpu_table_full;
+                t->offcpu.n_run_queue = now.n_run_queue - o->before.n_run_queue;
+                t->offcpu.run_queue_nsec = now.run_queue_nsec - o->before.run_queue_nsec;
+        }
 }

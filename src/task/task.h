@@ -74,6 +74,8 @@ typedef struct TaskCost {
 /* What the threads waited, whether or not their stacks were taken. */
 typedef struct TaskOffcpu {
         uint64_t n_switches, offcpu_nsec;     /* blocked */
+        uint64_t sleep_nsec, disk_nsec;       /* of that, by state; the rest: stopped, traced */
+        uint64_t max_nsec;                    /* the longest wait */
         uint64_t n_run_queue, run_queue_nsec; /* ready to run, waiting for a CPU */
         uint64_t n_rate_limited;              /* of n_switches: without a stack */
 } TaskOffcpu;

@@ -262,11 +262,17 @@ static int process_publish(UnwindTables *t, UnwindProcess *p) {
         return r;
 }
 
-static UnwindProcess *find_process(UnwindTables *t, pid_t pid) {
+static UnwindProcess *find_process(const UnwindTables *t, pid_t pid) {
         UnwindProcess *p;
 
         HASH_FIND(hh, t->processes, &pid, sizeof(pid), p);
         return p;
+}
+
+bool unwind_tables_is_waiting(const UnwindTables *t, pid_t pid) {
+        const UnwindProcess *p = find_process(t, pid);
+
+        return p && p->list;
 }
 
 int unwind_tables_publish(UnwindTables *t, pid_t pid, const ProcessMaps *maps) {

@@ -80,6 +80,9 @@ void unwind_tables_tick(UnwindTables *t, usec_t now_usec);
 
 void unwind_tables_counters(const UnwindTables *t, UnwindCounters *ret);
 
+/* Whether tables of the process are still to be made or to be published. */
+bool unwind_tables_is_waiting(const UnwindTables *t, pid_t pid);
+
 /* Why the module has no table: 0 = it has one or waits for it, else -errno as the counters tell them apart
  * (-ENODATA, -ENOSPC). -ENOENT: in no published process. */
 int unwind_tables_module_error(const UnwindTables *t, const Module *m);

@@ -32,7 +32,7 @@ Test(test_bus_profile, a_profile_is_refused_while_there_is_none, .init = init, .
                       "Task '" BUS_BED_STORED_ID "' has no profile.");
         bus_bed_fails(bus_bed_call(&b, "GetProfile", "ss", BUS_BED_STORED_ID, "svg"),
                       NULL,
-                      "'svg' is no format, expected pprof, folded, folded-offcpu, before-pprof or before-folded.");
+                      "'svg' is no format, expected pprof, folded, folded-offcpu, folded-waits, before-pprof or before-folded.");
         bus_bed_fails(bus_bed_call(&b, "GetProfile", "ss", "1999", "pprof"),
                       CPROF_BUS_ERROR_NO_SUCH_TASK,
                       "No task '1999'.");

@@ -73,7 +73,8 @@ static const char task_of_both_kinds[] =
                 "\"state\":\"finished\",\"reason\":\"duration reached\",\"unit\":\"nginx.service\",\"pid\":0,"
                 "\"n_samples\":700,\"started_monotonic_usec\":9000000,\"kernel_path\":\"eh-frame\","
                 "\"thinned\":\"every second sample only\","
-                "\"offcpu\":{\"switches\":345,\"nsec\":12000000000,\"run_queue_nsec\":2000000000},"
+                "\"offcpu\":{\"switches\":345,\"nsec\":12000000000,\"sleep_nsec\":11000000000,\"disk_nsec\":1000000000,"
+                "\"max_nsec\":5000000000,\"rate_limited\":6,\"run_queue_nsec\":2000000000},"
                 "\"before\":{\"samples\":60,\"first_sample_monotonic_usec\":5000000},"
                 "\"quality\":{\"stacks_user\":700,\"frames\":1000,\"frames_named\":750},"
                 "\"ends\":{\"root\":600,\"frame_pointer\":93,\"no_mapping\":7},"
@@ -125,6 +126,8 @@ int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *err
                 { "pprof", "not really pprof" },
                 { "folded", "nginx;main;work;hot 90\nnginx;main;work 7\nnginx;main 3\n" },
                 { "before-folded", "nginx;main;work;hot 2\nnginx;main;idle 2\nnginx;main 1\n" },
+                { "folded-waits",
+                  "nginx;main;read;ksys_read_[k];[sleep] 1400000\nnginx;main;read;[disk] 100000\n" },
                 { "folded-offcpu", "nginx;main;read_[k] 1500000\n" },
         };
         _cleanup_(closep) int from = -EBADF, to = -EBADF;

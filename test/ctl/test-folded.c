@@ -319,3 +319,49 @@ Test(folded, top_of_nothing_is_empty) {
         cr_expect_eq(n, 0);
         cr_expect_eq(folded_total(f), 0);
 }
+
+Test(folded, waits_are_by_function_of_the_program_and_state) {
+        static const struct {
+                const char *stacks, *function, *caller, *state;
+        } rows[] = {
+                { "t;main;loop;epoll_wait;ep_poll_[k];[sleep] 5", "epoll_wait", "loop", "sleep" },
+                { "t;main;get;__lock_wait;__futex;futex_[k];[sleep] 5", "__futex", "get", "sleep" },
+                { "t;main;libc.so.6+0x12;[disk] 5", "main", "", "disk" },
+                { "t;_start;__lock;[sleep] 5", "__lock", "_start", "sleep" },
+                { "t;libx.so+0x9;liby.so+0x12;[other] 5", "liby.so+0x12", "", "other" },
+                { "t;kthread_[k];[disk] 5", "kthread_[k]", "", "disk" },
+                { "t;[stack not taken];[sleep] 5", "[stack not taken]", "", "sleep" },
+                { "t;[sleep] 5", "t", "", "sleep" },
+                { "t;f;[a state of an odd length] 5", "f", "", "a state of an o" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_(folded_freep) Folded *f = read_text(rows[i].stacks);
+                _cleanup_(freep) FoldedWait *waits = NULL;
+                size_t n;
+
+                cr_assert_eq(folded_waits(f, 10, &waits, &n), 0);
+                cr_assert_eq(n, 1, "row %zu", i);
+                cr_expect_str_eq(waits[0].function, rows[i].function, "row %zu", i);
+                cr_expect_str_eq(waits[0].caller, rows[i].caller, "row %zu", i);
+                cr_expect_str_eq(waits[0].state, rows[i].state, "row %zu: '%s'", i, waits[0].state);
+                cr_expect_eq(waits[0].total, 5, "row %zu", i);
+        }
+}
+
+Test(folded, waits_of_all_threads_are_added_and_the_longest_come_first) {
+        _cleanup_(folded_freep) Folded *f = read_text("a;main;read;x_[k];[sleep] 3\n"
+                                                      "b;main;read;y_[k];[sleep] 4\n"
+                                                      "b;main;read;y_[k];[disk] 9\n"
+                                                      "b;main;poll;[sleep] 7\n"
+                                                      "b;main;write;[sleep] 1\n");
+        _cleanup_(freep) FoldedWait *waits = NULL;
+        size_t n;
+
+        cr_assert_eq(folded_waits(f, 3, &waits, &n), 0);
+        cr_assert_eq(n, 3);
+        cr_expect_str_eq(waits[0].state, "disk");
+        cr_expect_str_eq(waits[1].function, "poll", "by name where the time is the same");
+        cr_expect_str_eq(waits[2].function, "read");
+        cr_expect_eq(waits[2].total, 7);
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake/fake-probe.h"
 
+#include "fake/fake-probe-offcpu.h"
+
 #include <string.h>
 
 static void fake_free(void *self) {
@@ -223,13 +225,6 @@ static int fake_oncpu_thin(void *self, unsigned every) {
         return 0;
 }
 
-static int fake_offcpu_threshold(void *self, uint64_t nsec) {
-        FakeProbe *f = self;
-
-        f->threshold_nsec = nsec;
-        return 0;
-}
-
 static int fake_statistics(void *self, bool on) {
         FakeProbe *f = self;
 
@@ -253,6 +248,10 @@ static const ProbeOps fake_ops = {
         .events_read = fake_events_read,
         .counters = fake_counters,
         .oncpu_thin = fake_oncpu_thin,
+        .offcpu_begin = fake_offcpu_begin,
+        .offcpu_end = fake_offcpu_end,
+        .offcpu_read = fake_offcpu_read,
+        .offcpu_forget = fake_offcpu_forget,
         .offcpu_threshold = fake_offcpu_threshold,
         .statistics = fake_statistics,
 };

@@ -42,12 +42,29 @@ typedef struct FakeProbe {
         unsigned thin; /* as told last; 0 = never */
         uint64_t threshold_nsec;
         bool statistics;
+
+        /* Off-CPU totals, of watched processes and of those not yet forgotten. */
+        struct {
+                struct cprof_offcpu_key key;
+                struct cprof_offcpu_value value;
+                uint64_t waits_nsec; /* still: booked by the next offcpu_end() */
+        } totals[64];
+        size_t n_totals;
+        unsigned n_begun, n_offcpu_ended; /* calls for any process */
 } FakeProbe;
 
 void fake_probe_push_event(FakeProbe *fake, const ProbeEvent *event);
 /* What the process has, NULL for nothing. */
 const ProbeMapping *fake_probe_find_mappings(const FakeProbe *fake, pid_t pid, size_t *ret_n);
 size_t fake_probe_n_rows(const FakeProbe *fake);
+
+/* A thread of the process waited, or waits up to the next offcpu_end(), in the stack of that hash. */
+void fake_probe_wait(FakeProbe *fake, pid_t pid, uint64_t hash, const char *comm, uint64_t n, uint64_t nsec);
+void fake_probe_wait_still(FakeProbe *fake, pid_t pid, uint64_t hash, const char *comm, uint64_t nsec);
+
+/* The stack of that hash, as the kernel sends it once; user frames only, ended by 0. */
+void fake_probe_push_blocked(
+                FakeProbe *fake, pid_t pid, uint64_t hash, uint64_t at_ns, const uint64_t *frames);
 
 /* The Probe's self is the FakeProbe, which the caller owns (probe_free() frees the Probe only). */
 int fake_probe_new(FakeProbe *fake, Probe **ret_probe);

@@ -180,6 +180,8 @@ Test(pprof_values, folded_stacks_have_the_value_that_was_asked_for) {
                 { ON | OFF, PPROF_VALUE_DEFAULT, 0, "t;main;work 7\n" },
                 /* microseconds, rounded; what rounds to none is none */
                 { ON | OFF, PPROF_VALUE_OFFCPU, 0, "t;main;wait 2000\nt;main;wait 1\n" },
+                { ON | OFF, PPROF_VALUE_WAITS, 0, "t;main;wait;[sleep] 2000\nt;main;wait;[disk] 1\n" },
+                { ON, PPROF_VALUE_WAITS, -ENODATA, NULL },
                 { OFF, PPROF_VALUE_DEFAULT, 0, "t;main;wait 2000\nt;main;wait 1\n" },
                 { OFF, PPROF_VALUE_OFFCPU, 0, "t;main;wait 2000\nt;main;wait 1\n" },
         };

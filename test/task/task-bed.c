@@ -135,11 +135,15 @@ int task_bed_start_process(TaskBed *b, pid_t pid, Task **ret_task) {
         return task_bed_start_kinds(b, pid, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), ret_task);
 }
 
-int task_bed_start_unit(TaskBed *b, const char *unit, Task **ret_task) {
+int task_bed_start_unit_kinds(TaskBed *b, const char *unit, ProfileKinds kinds, Task **ret_task) {
         Unit *u = target_set_find_unit(b->targets, unit);
 
         cr_assert_not_null(u, "no unit %s", unit);
-        return start(b, (Subject){ .unit = u }, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), ret_task);
+        return start(b, (Subject){ .unit = u }, kinds, ret_task);
+}
+
+int task_bed_start_unit(TaskBed *b, const char *unit, Task **ret_task) {
+        return task_bed_start_unit_kinds(b, unit, PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), ret_task);
 }
 
 void task_bed_sample(TaskBed *b, pid_t pid, usec_t at_usec, const uint64_t *frames) {

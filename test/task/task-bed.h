@@ -42,6 +42,7 @@ int task_bed_start_unit(TaskBed *b, const char *unit, Task **ret_task);
 
 /* The same for kinds of one's choice; the others are on-CPU. */
 int task_bed_start_kinds(TaskBed *b, pid_t pid, ProfileKinds kinds, Task **ret_task);
+int task_bed_start_unit_kinds(TaskBed *b, const char *unit, ProfileKinds kinds, Task **ret_task);
 
 /* A sample at @at_usec after BED_START_USEC with user frames only, ended by 0. */
 void task_bed_sample(TaskBed *b, pid_t pid, usec_t at_usec, const uint64_t *frames);
