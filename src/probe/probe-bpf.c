@@ -21,8 +21,10 @@ typedef struct ProbeBpf {
         ProbeEvents *events; /* from the first reading on */
         ProbeUnwind *unwind;
         ProbePython *python;
-        ProbeOncpu *oncpu;   /* only while armed */
-        ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
+        ProbeOncpu *oncpu; /* only while armed */
+        ProbeFork *fork;   /* from the first drain on while armed; NULL where the kernel does not let us:
+                            * children   are found later */
+        bool fork_asked;
         ProbeOffcpu *offcpu; /* ditto */
         unsigned oncpu_uses; /* armed for: bits by ProbeUse */
         unsigned oncpu_every;
@@ -158,7 +160,6 @@ static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
                         return r;
 
                 probe_oncpu_thin_tasks(b->oncpu, b->oncpu_every);
-                (void) probe_fork_new(&b->ns, b->unwind, &b->fork);
         }
 
         b->oncpu_uses |= 1U << use;
@@ -175,6 +176,7 @@ static void disarm_oncpu(ProbeBpf *b, ProbeUse use) {
         probe_oncpu_counters(b->oncpu, &c);
         add_counters(&b->oncpu_before, &c);
         b->fork = probe_fork_free(b->fork);
+        b->fork_asked = false;
         b->oncpu = probe_oncpu_free(b->oncpu);
 }
 
@@ -319,10 +321,21 @@ static int bpf_statistics(void *self, bool on) {
         return 0;
 }
 
+/* Its loading takes about as long as the sampler's: what is to be sampled need not wait for it. */
+static void load_fork(ProbeBpf *b) {
+        if (b->fork_asked || !b->oncpu)
+                return;
+
+        b->fork_asked = true;
+        (void) probe_fork_new(&b->ns, b->unwind, &b->fork);
+        set_rate(b);
+}
+
 static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
         ProbeBpf *b = self;
         int n, m;
 
+        load_fork(b);
         n = b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
         m = b->offcpu ? probe_offcpu_drain(b->offcpu, fn, userdata) : 0;
         return n < 0 ? n : m < 0 ? m : n + m;
