@@ -207,6 +207,7 @@ static int init_watching(Daemon *d) {
         const ProbeConfig probe_config = {
                 .oncpu_hz = d->config.oncpu_hz,
                 .watched_max = d->config.processes_max,
+                .unwind_bytes = d->config.unwind_bytes,
                 .recorder_every = config_recorder_every(&d->config),
         };
         const TargetEvents events = {

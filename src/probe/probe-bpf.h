@@ -63,3 +63,39 @@ int probe_fork_attach(ProbeFork *f, bool on); /* off: forgets those children */
 
 /* probe-features.c: what a refused @step (a verb phrase) with -errno @error means here, for a person. */
 const char *probe_failure_text(const char *step, int error, char *buf, size_t size);
+
+/* The whole, for probe-bpf.c, which makes it, and probe-bpf-ops.c, which works with it. */
+typedef struct ProbeOffcpu ProbeOffcpu;
+typedef struct ProbeBpf {
+        ProbeConfig config;
+        PidNamespace ns;
+
+        ProbeTasks *tasks;
+        ProbeEvents *events; /* from the first reading on */
+        ProbeUnwind *unwind;
+        ProbePython *python;
+        ProbeOncpu *oncpu;   /* only while armed */
+        ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
+        bool fork_asked;     /* its loading was tried since the sampler is armed */
+        ProbeOffcpu *offcpu; /* as oncpu */
+        unsigned oncpu_uses; /* armed for: bits by ProbeUse */
+        unsigned oncpu_every;
+        ProbeCounters oncpu_before; /* of samplers that were disarmed */
+        uint64_t offcpu_threshold_nsec;
+
+        int statistics_fd; /* open: run times are counted */
+
+        int errors[_PROBE_FEATURE_MAX]; /* 0 or -errno */
+        char reasons[_PROBE_FEATURE_MAX][256];
+} ProbeBpf;
+
+extern const ProbeOps probe_bpf_ops;
+void probe_bpf_free(void *self);
+int probe_bpf_arm(void *self, ProbeUse use);
+void probe_bpf_disarm(void *self, ProbeUse use);
+/* Once, while the sampler is armed. It takes about as long as loading that: what is to be sampled need not
+ * wait for it. */
+void probe_bpf_load_fork(ProbeBpf *b);
+
+/* Available with @error 0; else why, by the @step (a verb phrase) that failed. */
+void probe_bpf_set_feature(ProbeBpf *b, ProbeFeature feature, int error, const char *step);

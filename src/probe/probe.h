@@ -19,6 +19,7 @@ typedef enum ProbeFeature {
         PROBE_FEATURE_THREAD_DUMP,   /* user stacks of threads that are blocked already */
         PROBE_FEATURE_EVENTS,        /* new mappings, exec, fork and exit as they happen */
         PROBE_FEATURE_PYTHON,        /* frames of CPython */
+        PROBE_FEATURE_CHILDREN,      /* children of sampled processes from their first instruction on */
         _PROBE_FEATURE_MAX,
         _PROBE_FEATURE_INVALID = -EINVAL,
 } ProbeFeature;
