@@ -4,6 +4,7 @@
 #include "check.h"
 #include "cprof-config.h"
 #include "daemon.h"
+#include "fetch.h"
 #include "store/pprof.h"
 
 #include <getopt.h>
@@ -14,6 +15,7 @@ typedef enum Action {
         ACTION_RUN,
         ACTION_CHECK,
         ACTION_CONVERT,
+        ACTION_FETCH,
         ACTION_HELP,
         ACTION_VERSION,
 } Action;
@@ -21,6 +23,8 @@ typedef enum Action {
 static Action arg_action = ACTION_RUN;
 static PprofValue arg_value = PPROF_VALUE_DEFAULT;
 static const char *arg_root = "";
+static const char *arg_build_id;
+static const char *arg_cache = FETCH_DIRECTORY;
 static DaemonOptions arg_daemon = { .log_level = -1 };
 
 static int help(void) {
@@ -38,7 +42,11 @@ static int help(void) {
              "     --convert-profile[=offcpu]\n"
              "                           Read a profile.pb.gz on standard input and write\n"
              "                           folded stacks of samples (of microseconds that\n"
-             "                           threads waited) to standard output");
+             "                           threads waited) to standard output\n"
+             "     --fetch-debuginfo=BUILDID\n"
+             "                           Get a debug file from a debuginfod server\n"
+             "     --cache-directory=DIRECTORY\n"
+             "                           Keep it there instead of " FETCH_DIRECTORY);
         return EXIT_SUCCESS;
 }
 
@@ -51,6 +59,8 @@ static int parse_arguments(int argc, char **argv) {
                 ARG_STATE_DIRECTORY,
                 ARG_LOG_LEVEL,
                 ARG_CONVERT_PROFILE,
+                ARG_FETCH,
+                ARG_CACHE_DIRECTORY,
         };
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
@@ -59,6 +69,8 @@ static int parse_arguments(int argc, char **argv) {
                 { "root", required_argument, NULL, ARG_ROOT },
                 { "state-directory", required_argument, NULL, ARG_STATE_DIRECTORY },
                 { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
+                { "fetch-debuginfo", required_argument, NULL, ARG_FETCH },
+                { "cache-directory", required_argument, NULL, ARG_CACHE_DIRECTORY },
                 { "convert-profile", optional_argument, NULL, ARG_CONVERT_PROFILE },
                 {},
         };
@@ -93,6 +105,13 @@ static int parse_arguments(int argc, char **argv) {
                                 return log_error_errno(
                                                 EINVAL, "--convert-profile=%s: no such value.", optarg);
                         break;
+                case ARG_FETCH:
+                        arg_action = ACTION_FETCH;
+                        arg_build_id = optarg;
+                        break;
+                case ARG_CACHE_DIRECTORY:
+                        arg_cache = arg_daemon.cache_directory = optarg;
+                        break;
                 default:
                         return -EINVAL; /* getopt has said why */
                 }
@@ -110,6 +129,16 @@ static int convert(void) {
         r = pprof_convert_folded(STDIN_FILENO, STDOUT_FILENO, arg_value);
         if (r < 0)
                 (void) log_error_errno(r, "Failed to convert the profile: %m");
+
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int fetch(void) {
+        int r;
+
+        r = fetch_run(arg_cache, arg_build_id);
+        if (r < 0)
+                (void) log_debug_errno(r, "Failed to fetch the debug file of '%s': %m", arg_build_id);
 
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -155,6 +184,8 @@ int main(int argc, char **argv) {
                 return check_run(arg_root);
         case ACTION_CONVERT:
                 return convert();
+        case ACTION_FETCH:
+                return fetch();
         default:
                 return run();
         }
