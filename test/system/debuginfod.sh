@@ -4,13 +4,20 @@ mkdir -p /srv/www /srv/p /etc/cprof/cprofd.conf.d
 cc -D_GNU_SOURCE -O2 -g -fno-optimize-sibling-calls -pthread -Wl,--build-id=sha1 -o /srv/p/known /cprof/test/system/workload.c
 objcopy --only-keep-debug /srv/p/known /srv/p/known.debug
 strip --strip-all /srv/p/known
+cc -D_GNU_SOURCE -O2 -pthread -s -Wl,--build-id=0x0123456789abcdef0123456789abcdef01234567 -o /srv/p/unknown /cprof/test/system/workload.c
 known=$(readelf -n /srv/p/known | sed -n 's/.*Build ID: //p')
 mkdir -p "/srv/www/buildid/$known"
 mv /srv/p/known.debug "/srv/www/buildid/$known/debuginfo"
 systemd-run --quiet --unit=server sh -c 'cd /srv/www && exec python3 -u -m http.server --bind 127.0.0.1 8002 2>>/srv/log'
 systemd-run --quiet --unit=known /srv/p/known 0 0
+systemd-run --quiet --unit=unknown /srv/p/unknown 0 0
 poll 10 python3 -c 'import urllib.request as u; u.urlopen("http://127.0.0.1:8002/")'
 : >/srv/log
+is_listed() {
+        poll 10 eval 'call ListUnits | grep -q unknown.service'
+}
+is_listed
+pid=$(main_pid)
 
 profile() { # UNIT
         id=$(cprofctl profile "$1" --duration 2s --no-wait) && poll 30 task_is "$id" finished && poll 20 test -s "$TASKS/$id/profile.pb.gz" &&
@@ -24,7 +31,7 @@ check 'nobody is asked unless that is configured' off
 printf '[Symbols]\nDebuginfod=yes\nDebuginfodUrls=http://127.0.0.1:8002\n' >/etc/cprof/cprofd.conf.d/symbols.conf
 systemctl restart cprofd
 pid=$(main_pid)
-poll 10 eval 'call ListUnits | grep -q known.service'
+is_listed
 named() {
         profile known && cat /srv/log && find /var/cache/cprof -type f && grep -q 'handle_request;resize_images [0-9]' /tmp/folded
 }
@@ -36,9 +43,8 @@ kept() {
 }
 check '… the file is kept' kept
 none_kept() {
-        local n
-        n=$(grep -c ' 404 ' /srv/log)
-        [ "$n" -gt 0 ] && profile known && equal "$(grep -c ' 404 ' /srv/log)" "$n" && find /var/cache/cprof -name '*.none' | grep -q .
+        profile unknown && profile unknown && cat /srv/log && equal "$(grep -c ' 404 ' /srv/log)" 1 &&
+                [ -f /var/cache/cprof/debug/.build-id/01/23456789abcdef0123456789abcdef01234567.none ]
 }
 check '… and that there was none for others is remembered' none_kept
 
