@@ -107,6 +107,18 @@ static int set_recorder_sec(const char *value, Config *c) {
         return 0;
 }
 
+static int set_debuginfod(const char *value, Config *c) {
+        return parse_bool(value, &c->debuginfod);
+}
+
+static int set_debuginfod_urls(const char *value, Config *c) {
+        if (strlen(value) >= sizeof(c->debuginfod_urls))
+                return -E2BIG;
+
+        (void) snprintf(c->debuginfod_urls, sizeof(c->debuginfod_urls), "%s", value);
+        return 0;
+}
+
 static int set_max_use(const char *value, Config *c) {
         return parse_bytes(value, &c->store.max_use_bytes);
 }
@@ -138,6 +150,8 @@ static const struct {
         { "Profile", "Budget", set_budget, "a share of the host from 0.1% to 100%" },
         { "Recorder", "RecorderHz", set_recorder_hz, "a number from 0 (off) to 100" },
         { "Recorder", "RecorderSec", set_recorder_sec, "whole seconds from 0 (off) to 600" },
+        { "Symbols", "Debuginfod", set_debuginfod, "yes or no" },
+        { "Symbols", "DebuginfodUrls", set_debuginfod_urls, "URLs of at most 1023 bytes" },
         { "Store", "MaxUse", set_max_use, "bytes such as 500M" },
         { "Store", "KeepFree", set_keep_free, "bytes such as 1G" },
         { "Store", "MaxAge", set_max_age, "a time span such as 14d, or infinity" },

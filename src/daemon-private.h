@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "config.h"
+#include "daemon-fetch.h"
 #include "daemon-java.h"
 #include "daemon-python.h"
 #include "daemon.h"
@@ -21,6 +22,8 @@ typedef struct Finishing {
         SymbolJob *job;                   /* NULL until its turn */
         usec_t not_before_usec;           /* its turn is not before; what names it is being written */
         Symbols *symbols[_TASK_PART_MAX]; /* of the parts that are done */
+        usec_t fetch_end_usec; /* it waits for debug files of the part, so long at most; 0: it does not */
+        bool fetched;          /* has waited */
         struct Finishing *next, *prev;
 } Finishing;
 
@@ -46,6 +49,7 @@ struct Daemon {
         DaemonJava *java;
         TaskManager *tasks;
         Symbolizer *symbolizer;
+        Fetcher *fetcher; /* NULL: nothing is fetched */
         Store *store;
         Sinks sinks;
         sd_bus *connection;
@@ -96,7 +100,8 @@ int daemon_resolve_id(void *userdata, const char *text, char ret_id[static TASK_
 Task *daemon_find_task(void *userdata, const char *id);
 
 /* daemon-finish.c */
-void daemon_finish_step(Daemon *d, usec_t budget_usec); /* of the first in d->finishing */
+/* Of the first in d->finishing that does not wait; returns false when all do. */
+bool daemon_finish_step(Daemon *d, usec_t budget_usec);
 
 /* daemon-hottest.c */
 int daemon_hottest(void *userdata, const char *unit, usec_t span_usec, unsigned max, BusHottest *call);

@@ -310,7 +310,8 @@ bool daemon_idle_work(Daemon *d) {
                 if (clock_monotonic_usec() < d->finishing->not_before_usec)
                         return false; /* the next second comes back here */
 
-                daemon_finish_step(d, IDLE_SLICE_USEC);
+                if (!daemon_finish_step(d, IDLE_SLICE_USEC))
+                        return false; /* looked at again with the next second */
                 if (!d->finishing) {
                         const char *const none[] = { NULL };
 
@@ -331,9 +332,10 @@ bool daemon_idle_work(Daemon *d) {
 
 void daemon_finish_all(Daemon *d) {
         d->checkpoint_job = symbol_job_free(d->checkpoint_job);
+        d->fetcher = fetcher_free(d->fetcher); /* nobody waits any more */
 
         while (d->finishing)
-                daemon_finish_step(d, USEC_PER_SEC);
+                (void) daemon_finish_step(d, USEC_PER_SEC);
 }
 
 static Finishing *find_finishing(Daemon *d, const char *id) {

@@ -5,6 +5,7 @@
 #include "basic/event-util.h"
 #include "basic/log.h"
 #include "basic/strv.h"
+#include "fetch.h"
 #include "host/clock.h"
 
 #include <signal.h>
@@ -101,7 +102,6 @@ static int on_tick(sd_event_source *s, uint64_t scheduled_usec, void *userdata) 
 
 static int on_drain(sd_event_source *s, uint64_t scheduled_usec, void *userdata) {
         Daemon *d = userdata;
-
         usec_t now_usec = clock_monotonic_usec(), due_usec;
 
         task_manager_drain(d->tasks, now_usec);
@@ -245,11 +245,25 @@ static int init_watching(Daemon *d) {
         return cooldown_new(&d->cooldown);
 }
 
+static int init_symbols(Daemon *d) {
+        const char *cache = d->options.cache_directory ?: FETCH_DIRECTORY;
+        const char *const roots[] = { "/usr/lib/debug", cache, NULL };
+        int r;
+
+        if (!d->config.debuginfod)
+                return symbolizer_new(d->host, NULL, &d->symbolizer);
+        r = fetcher_new(cache, d->config.debuginfod_urls, &d->fetcher);
+        if (r < 0)
+                return r;
+
+        return symbolizer_new(d->host, roots, &d->symbolizer);
+}
+
 static int init_evidence(Daemon *d) {
         const char *directory = d->options.state_directory ?: STATE_DIRECTORY;
         int r;
 
-        r = symbolizer_new(d->host, NULL, &d->symbolizer);
+        r = init_symbols(d);
         if (r < 0)
                 return r;
 
@@ -351,6 +365,7 @@ Daemon *daemon_free(Daemon *d) {
         (void) sd_event_unref(d->event);
 
         store_free(d->store);
+        fetcher_free(d->fetcher);
         symbolizer_free(d->symbolizer);
         trigger_free(d->trigger);
         cooldown_free(d->cooldown);

@@ -8,6 +8,7 @@ typedef struct Daemon Daemon;
 
 typedef struct DaemonOptions {
         const char *state_directory; /* NULL = /var/lib/cprof */
+        const char *cache_directory; /* NULL = FETCH_DIRECTORY */
         int log_level;               /* -1 = as configured */
 } DaemonOptions;
 

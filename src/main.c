@@ -5,6 +5,7 @@
 #include "check.h"
 #include "cprof-config.h"
 #include "daemon.h"
+#include "fetch.h"
 #include "java-attach.h"
 #include "store/pprof.h"
 
@@ -18,6 +19,7 @@ typedef enum Action {
         ACTION_CHECK,
         ACTION_CONVERT,
         ACTION_ATTACH_JAVA,
+        ACTION_FETCH,
         ACTION_HELP,
         ACTION_VERSION,
 } Action;
@@ -26,6 +28,8 @@ static Action arg_action = ACTION_RUN;
 static PprofValue arg_value = PPROF_VALUE_DEFAULT;
 static const char *arg_root = "";
 static unsigned arg_pid;
+static const char *arg_build_id;
+static const char *arg_cache = FETCH_DIRECTORY;
 static DaemonOptions arg_daemon = { .log_level = -1 };
 
 static int help(void) {
@@ -46,7 +50,11 @@ static int help(void) {
              "                           threads waited, with the state) to standard\n"
              "                           output\n"
              "     --attach-java=PID     Have that Java virtual machine name its compiled code\n"
-             "                           in /tmp/perf-PID.map");
+             "                           in /tmp/perf-PID.map\n"
+             "     --fetch-debuginfo=BUILDID\n"
+             "                           Get a debug file from a debuginfod server\n"
+             "     --cache-directory=DIRECTORY\n"
+             "                           Keep it there instead of " FETCH_DIRECTORY);
         return EXIT_SUCCESS;
 }
 
@@ -60,6 +68,8 @@ static int parse_arguments(int argc, char **argv) {
                 ARG_LOG_LEVEL,
                 ARG_CONVERT_PROFILE,
                 ARG_ATTACH_JAVA,
+                ARG_FETCH,
+                ARG_CACHE_DIRECTORY,
         };
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
@@ -68,6 +78,8 @@ static int parse_arguments(int argc, char **argv) {
                 { "root", required_argument, NULL, ARG_ROOT },
                 { "state-directory", required_argument, NULL, ARG_STATE_DIRECTORY },
                 { "log-level", required_argument, NULL, ARG_LOG_LEVEL },
+                { "fetch-debuginfo", required_argument, NULL, ARG_FETCH },
+                { "cache-directory", required_argument, NULL, ARG_CACHE_DIRECTORY },
                 { "convert-profile", optional_argument, NULL, ARG_CONVERT_PROFILE },
                 { "attach-java", required_argument, NULL, ARG_ATTACH_JAVA },
                 {},
@@ -109,6 +121,13 @@ static int parse_arguments(int argc, char **argv) {
                                                 EINVAL, "--attach-java=%s: no process number.", optarg);
                         arg_action = ACTION_ATTACH_JAVA;
                         break;
+                case ARG_FETCH:
+                        arg_action = ACTION_FETCH;
+                        arg_build_id = optarg;
+                        break;
+                case ARG_CACHE_DIRECTORY:
+                        arg_cache = arg_daemon.cache_directory = optarg;
+                        break;
                 default:
                         return -EINVAL; /* getopt has said why */
                 }
@@ -137,6 +156,16 @@ static int attach_java(void) {
         r = java_attach((pid_t) arg_pid);
         if (r < 0)
                 (void) log_warning_errno(r, "Java process %u does not name its compiled code: %m", arg_pid);
+
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int fetch(void) {
+        int r;
+
+        r = fetch_run(arg_cache, arg_build_id);
+        if (r < 0)
+                (void) log_debug_errno(r, "Failed to fetch the debug file of '%s': %m", arg_build_id);
 
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -184,6 +213,8 @@ int main(int argc, char **argv) {
                 return convert();
         case ACTION_ATTACH_JAVA:
                 return attach_java();
+        case ACTION_FETCH:
+                return fetch();
         default:
                 return run();
         }

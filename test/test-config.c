@@ -109,18 +109,18 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
             "[Manager]\nLogLevel=debug\n"
             "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\nBudget=0.5%\nJavaAttach=no\nUnwindTablesMax=64M\n"
             "[Recorder]\nRecorderHz=49\nRecorderSec=2min\n"
-            "[Store]\nMaxUse=500M\nKeepFree=1G\nMaxAge=14d\n");
+            "[Symbols]\nDebuginfod=yes\nDebuginfodUrls=http://a http://b\n[Store]\nMaxUse=500M\nKeepFree=1G\nMaxAge=14d\n");
 
         LOAD(&c);
         cr_expect_eq(c.log_level, LOG_DEBUG);
-        cr_expect_eq(c.oncpu_hz, 199);
-        cr_expect_eq(c.tasks_max, 3);
+        cr_expect(c.oncpu_hz == 199 && c.tasks_max == 3);
         cr_expect_eq(c.processes_max, 100);
         cr_expect_eq(c.unwind_bytes, 64U << 20);
         cr_expect_eq(c.budget_percent, 0.5);
         cr_expect_not(c.java_attach);
-        cr_expect_eq(c.recorder_hz, 49);
-        cr_expect_eq(c.recorder_sec, 120);
+        cr_expect(c.debuginfod);
+        cr_expect_str_eq(c.debuginfod_urls, "http://a http://b");
+        cr_expect(c.recorder_hz == 49 && c.recorder_sec == 120);
         cr_expect_eq(config_recorder_every(&c), 4);
         cr_expect_eq(c.store.max_use_bytes, UINT64_C(500) << 20);
         cr_expect_eq(c.store.keep_free_bytes, UINT64_C(1) << 30);

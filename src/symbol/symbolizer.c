@@ -98,6 +98,13 @@ int symbolizer_new(const Host *host, const char *const *debug_roots, Symbolizer 
         return 0;
 }
 
+void symbolizer_forget(Symbolizer *s, const Module *m) {
+        assert(s);
+        assert(m);
+
+        module_symbols_free(symbol_cache_take(s->cache, m));
+}
+
 Symbolizer *symbolizer_free(Symbolizer *s) {
         if (!s)
                 return NULL;

@@ -13,6 +13,8 @@ typedef struct Symbolizer Symbolizer;
 
 /* Roots under which debug files are looked for; NULL = { "/usr/lib/debug", NULL }. @host is borrowed. */
 int symbolizer_new(const Host *host, const char *const *debug_roots, Symbolizer **ret);
+/* There may be a debug file now that was not: what is known of @m is forgotten. */
+void symbolizer_forget(Symbolizer *s, const Module *m);
 Symbolizer *symbolizer_free(Symbolizer *s);
 DEFINE_CLEANUP(Symbolizer *, symbolizer_free)
 

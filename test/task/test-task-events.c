@@ -248,7 +248,7 @@ Test(task_events, who_has_very_many_mappings_is_not_read_all_the_time) {
                 drain_after(100 * USEC_PER_MSEC);
         }
         cr_expect_leq(counters().processes.n_read - n_read,
-                      60,
+                      30,
                       "%u times",
                       (unsigned) (counters().processes.n_read - n_read));
         cr_expect_geq(counters().processes.n_read - n_read, 1);
