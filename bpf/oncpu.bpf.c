@@ -94,7 +94,12 @@ append_python(struct sample_buffer *b, const struct cprof_target *target, __u32 
 
         b->head.n_python = 0;
         b->head.python_end = CPROF_PYTHON_NONE;
-        if (!w || n_words > 2 * CPROF_STACK_MAX)
+        if (!w)
+                return 0;
+
+        /* checked in the register that is used: 5.10 and 6.1 don't carry a bound over to a saved copy */
+        barrier_var(n_words);
+        if (n_words > 2 * CPROF_STACK_MAX)
                 return 0;
 
         n = python_copy(w, b->frames + n_words);

@@ -25,6 +25,8 @@ struct {
 } python_offsets SEC(".maps");
 
 struct python_walk {
+        struct cprof_python_frame none; /* before the first one: the verifiers of 5.10 and 6.1 don't see that
+                                           there is one when it is touched */
         struct cprof_python_frame frames[CPROF_PYTHON_MAX];
         __u8 frame[PYTHON_FRAME_BYTES]; /* the one being read */
         __u64 next;                     /* address of the next one to read */
@@ -166,22 +168,22 @@ __attribute__((noinline)) int python_step(__u32 version) {
                 return 0;
         }
 
+        f = &w->frames[n];
         w->next = frame_word(w, o->frame_previous);
 
         /* A frame owned by the C stack is no function: it stands for the call of the loop. The function
          * below is the first of that call; without one the call has just begun or is about to end. */
         if (o->entry_kind == CPROF_PYTHON_ENTRY_OWNER &&
             frame_byte(w, o->frame_owner) == PYTHON_OWNER_C_STACK) {
-                if (n > 0 && !w->frames[n - 1].is_entry) {
-                        w->frames[n - 1].is_entry = 1;
+                if (n > 0 && !(f - 1)->is_entry) {
+                        (f - 1)->is_entry = 1;
                         return w->next != 0;
                 }
-                w->frames[n] = (struct cprof_python_frame){ .is_entry = 1 };
+                *f = (struct cprof_python_frame){ .is_entry = 1 };
                 w->n = n + 1;
                 return w->next != 0;
         }
 
-        f = &w->frames[n];
         f->code = frame_word(w, o->frame_code) & ~7ULL; /* newer versions mark pointers in the low bits */
         f->instruction = (__u32) (frame_word(w, o->frame_instruction) - (f->code + o->code_bytecode));
         f->is_entry = o->entry_kind == CPROF_PYTHON_ENTRY_FLAG && frame_byte(w, o->frame_entry);

@@ -53,6 +53,20 @@ static int set_processes_max(const char *value, Config *c) {
         return parse_uint(value, 1, 65536, &c->processes_max);
 }
 
+static int set_unwind_bytes(const char *value, Config *c) {
+        uint64_t bytes;
+        int r;
+
+        r = parse_bytes(value, &bytes);
+        if (r < 0)
+                return r;
+        if (bytes < UNWIND_BYTES_MIN || bytes > UNWIND_BYTES_MAX)
+                return -ERANGE;
+
+        c->unwind_bytes = bytes;
+        return 0;
+}
+
 static int set_budget(const char *value, Config *c) {
         size_t length = strlen(value);
         char number[32];
@@ -120,6 +134,7 @@ static const struct {
         { "Profile", "MaxTasks", set_tasks_max, "a number from 1 to 1024" },
         { "Profile", "MaxProcesses", set_processes_max, "a number from 1 to 65536" },
         { "Profile", "JavaAttach", set_java_attach, "yes or no" },
+        { "Profile", "UnwindTablesMax", set_unwind_bytes, "bytes from 1M to 1G" },
         { "Profile", "Budget", set_budget, "a share of the host from 0.1% to 100%" },
         { "Recorder", "RecorderHz", set_recorder_hz, "a number from 0 (off) to 100" },
         { "Recorder", "RecorderSec", set_recorder_sec, "whole seconds from 0 (off) to 600" },
@@ -135,6 +150,7 @@ void config_default(Config *c) {
                 .tasks_max = TASKS_RUNNING_MAX_DEFAULT,
                 .processes_max = PROBE_WATCHED_MAX,
                 .java_attach = true,
+                .unwind_bytes = PROBE_UNWIND_BYTES_DEFAULT,
                 .recorder_hz = RECORDER_HZ_DEFAULT,
                 .recorder_sec = RECORDER_SEC_DEFAULT,
                 .budget_percent = BUDGET_PERCENT_DEFAULT,

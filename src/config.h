@@ -11,6 +11,7 @@ typedef struct Config {
         unsigned tasks_max;     /* [Profile] MaxTasks=16: running at once */
         unsigned processes_max; /* [Profile] MaxProcesses=4096: sampled at once */
         bool java_attach;       /* [Profile] JavaAttach=yes: ask Java virtual machines for names */
+        uint64_t unwind_bytes;  /* [Profile] UnwindTablesMax=16M: of the kernel's memory */
         unsigned recorder_hz;   /* [Recorder] RecorderHz=19, 0 = off */
         unsigned recorder_sec;  /* [Recorder] RecorderSec=30, 0 = off */
         double budget_percent;  /* [Profile] Budget=1%: of the host, for recording */
@@ -18,6 +19,8 @@ typedef struct Config {
 } Config;
 
 #define CONFIG_PROBLEMS_MAX 64U
+#define UNWIND_BYTES_MIN (UINT64_C(1) << 20)
+#define UNWIND_BYTES_MAX (UINT64_C(1) << 30)
 
 void config_default(Config *c);
 

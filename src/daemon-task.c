@@ -184,7 +184,9 @@ static void on_task_ended(Task *t, void *userdata) {
 
 /* A TaskEvents.thinned. */
 static void on_task_thinned(Task *t, const char *text, void *userdata) {
-        log_notice("Task '%s' of '%s': %s.", t->id, t->unit, text);
+        Daemon *d = userdata;
+
+        sinks_task_thinned(&d->sinks, t, text);
 }
 
 int daemon_init_tasks(Daemon *d) {

@@ -82,8 +82,11 @@ static int job_step(void *job, usec_t budget_usec) {
         return eh_frame_build_step(j->build, budget_usec);
 }
 
-static void job_take(void *job, UnwindRows *ret_rows) {
-        eh_frame_build_take(((Job *) job)->build, ret_rows, NULL);
+static void job_take(void *job, UnwindRows *ret_rows, UnwindGaps *ret_gaps) {
+        EhFrameStats stats;
+
+        eh_frame_build_take(((Job *) job)->build, ret_rows, &stats);
+        *ret_gaps = (UnwindGaps){ .n_malformed = stats.n_bad_entries, .n_over_cap = stats.n_over_cap };
 }
 
 const UnwindSource daemon_unwind_source = {

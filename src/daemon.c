@@ -93,7 +93,7 @@ static int on_tick(sd_event_source *s, uint64_t scheduled_usec, void *userdata) 
         daemon_connect_bus(d, now_usec);
 
         if (task_manager_has_pending_preparation(d->tasks) || task_manager_n_running(d->tasks) > 0 ||
-            d->finishing)
+            d->finishing || d->hottest_requests)
                 (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 
         return 0;
@@ -207,6 +207,7 @@ static int init_watching(Daemon *d) {
         const ProbeConfig probe_config = {
                 .oncpu_hz = d->config.oncpu_hz,
                 .watched_max = d->config.processes_max,
+                .unwind_bytes = d->config.unwind_bytes,
                 .recorder_every = config_recorder_every(&d->config),
         };
         const TargetEvents events = {

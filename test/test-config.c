@@ -107,7 +107,7 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         put(MAIN_FILE,
             "# what a host of many small services wants\n"
             "[Manager]\nLogLevel=debug\n"
-            "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\nBudget=0.5%\nJavaAttach=no\n"
+            "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\nBudget=0.5%\nJavaAttach=no\nUnwindTablesMax=64M\n"
             "[Recorder]\nRecorderHz=49\nRecorderSec=2min\n"
             "[Store]\nMaxUse=500M\nKeepFree=1G\nMaxAge=14d\n");
 
@@ -116,6 +116,7 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         cr_expect_eq(c.oncpu_hz, 199);
         cr_expect_eq(c.tasks_max, 3);
         cr_expect_eq(c.processes_max, 100);
+        cr_expect_eq(c.unwind_bytes, 64U << 20);
         cr_expect_eq(c.budget_percent, 0.5);
         cr_expect_not(c.java_attach);
         cr_expect_eq(c.recorder_hz, 49);
@@ -130,7 +131,6 @@ Test(test_config, infinity_takes_the_age_limit_away_again, .init = init, .fini =
         Config c;
 
         put(MAIN_FILE, "[Store]\nMaxAge=1h\nMaxAge=infinity\n");
-
         LOAD(&c);
         cr_expect_eq(c.store.max_age_usec, USEC_INFINITY);
 }
@@ -159,6 +159,8 @@ Test(test_config, a_bad_line_is_told_exactly_and_costs_nothing_else, .init = ini
                   MAIN_FILE ":2: OnCpuHz=99 Hz: expected a number from 1 to 1000" },
                 { "\n\n[Profile]\n# many\nMaxTasks=1025\n",
                   MAIN_FILE ":5: MaxTasks=1025: expected a number from 1 to 1024" },
+                { "[Profile]\nUnwindTablesMax=2G\n",
+                  MAIN_FILE ":2: UnwindTablesMax=2G: expected bytes from 1M to 1G" },
                 { "[Profile]\nMaxProcesses=65537\n",
                   MAIN_FILE ":2: MaxProcesses=65537: expected a number from 1 to 65536" },
                 { "[Profile]\nBudget=1\n", MAIN_FILE ":2: Budget=1: " NO_SHARE },

@@ -102,6 +102,59 @@ property_count(sd_bus *bus,
         return sd_bus_message_append(reply, "u", n);
 }
 
+typedef struct NamedCount {
+        const char *name;
+        uint64_t n;
+} NamedCount;
+
+static int append_counts(sd_bus_message *reply, const NamedCount *counts, size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = sd_bus_message_append(reply, "{st}", counts[i].name, counts[i].n);
+
+        return r;
+}
+
+static int property_unwind_tables(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                const char *property,
+                sd_bus_message *reply,
+                void *userdata,
+                sd_bus_error *error) {
+        const BusContext *c = &((Bus *) userdata)->context;
+        TaskManagerCounters tasks;
+        ProbeCounters probe;
+        int r;
+
+        probe_counters(c->probe, &probe);
+        task_manager_counters(c->tasks, &tasks);
+
+        const NamedCount counts[] = {
+                { "tables", tasks.unwind.n_tables },
+                { "tables-idle", tasks.unwind.n_tables_idle },
+                { "tables-evicted", tasks.unwind.n_evicted },
+                { "rows", probe.unwind_rows },
+                { "bytes", probe.unwind_rows * sizeof(struct cprof_unwind_row) },
+                { "bytes-max", probe.unwind_rows_max * sizeof(struct cprof_unwind_row) },
+                { "processes", tasks.unwind.n_processes },
+                { "files-waiting", tasks.unwind.n_modules_waiting },
+                { "files-without", tasks.unwind.n_modules_no_table },
+        };
+
+        r = sd_bus_message_open_container(reply, 'a', "{st}");
+        if (r < 0)
+                return r;
+
+        r = append_counts(reply, counts, ELEMENTSOF(counts));
+        if (r < 0)
+                return r;
+
+        return sd_bus_message_close_container(reply);
+}
+
 static int
 property_losses(sd_bus *bus,
                 const char *path,
@@ -111,30 +164,35 @@ property_losses(sd_bus *bus,
                 void *userdata,
                 sd_bus_error *error) {
         const BusContext *c = &((Bus *) userdata)->context;
+        TaskManagerCounters tasks;
         ProbeCounters counters;
         int r;
 
         probe_counters(c->probe, &counters);
+        task_manager_counters(c->tasks, &tasks);
 
-        const struct {
-                const char *name;
-                uint64_t n;
-        } losses[] = {
+        const NamedCount losses[] = {
                 { "ring-full", counters.n_ring_full },
                 { "no-user-stack", counters.n_no_user_stack },
                 { "targets-over-cap", target_set_n_dropped(c->targets) },
                 { "watches-over-cap", watch_set_n_dropped(c->watches) },
+                { "events", counters.n_events_lost },
+                { "unwind-files-no-space", tasks.unwind.n_modules_no_space },
+                { "unwind-files-failed", tasks.unwind.n_modules_failed },
+                { "unwind-entries-malformed", tasks.unwind.gaps.n_malformed },
+                { "unwind-entries-over-cap", tasks.unwind.gaps.n_over_cap },
+                { "unwind-processes-no-space", tasks.unwind.n_processes_refused },
+                { "unwind-mappings-over-cap", tasks.unwind.n_mappings_dropped },
+                { "mappings-over-cap", tasks.processes.n_mappings_over_cap },
         };
 
         r = sd_bus_message_open_container(reply, 'a', "{st}");
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < ELEMENTSOF(losses); i++) {
-                r = sd_bus_message_append(reply, "{st}", losses[i].name, losses[i].n);
-                if (r < 0)
-                        return r;
-        }
+        r = append_counts(reply, losses, ELEMENTSOF(losses));
+        if (r < 0)
+                return r;
 
         for (size_t i = 0; i < c->sinks->n; i++) {
                 char name[64];
@@ -194,6 +252,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("NProcesses", "u", property_count, 0, 0),
         SD_BUS_PROPERTY("NRules", "u", property_count, 0, 0),
         SD_BUS_PROPERTY("NTasksRunning", "u", property_count, 0, 0),
+        SD_BUS_PROPERTY("UnwindTables", "a{st}", property_unwind_tables, 0, 0),
         SD_BUS_PROPERTY("Losses", "a{st}", property_losses, 0, 0),
         SD_BUS_PROPERTY("Problems", "as", property_problems, 0, 0),
         SD_BUS_VTABLE_END,

@@ -36,7 +36,7 @@ static int read_features(sd_bus_message *m, json_t **ret) {
         return sd_bus_message_exit_container(m);
 }
 
-static int read_losses(sd_bus_message *m, json_t **ret) {
+static int read_counts(sd_bus_message *m, json_t **ret) {
         _cleanup_(json_decrefp) json_t *object = json_object();
         const char *name;
         uint64_t n;
@@ -87,6 +87,7 @@ static const struct {
         { "NRules", "rules", "u" },
         { "NTasksRunning", "tasks_running", "u" },
         { "KernelFeatures", "kernel_features", "a" CPROF_BUS_FEATURE_SIGNATURE },
+        { "UnwindTables", "unwind_tables", "a{st}" },
         { "Losses", "losses", "a{st}" },
         { "Problems", "problems", "as" },
 };
@@ -114,7 +115,7 @@ static int read_property(sd_bus_message *m, json_t *object) {
                 if (strcmp(contents, "a" CPROF_BUS_FEATURE_SIGNATURE) == 0)
                         r = read_features(m, &value);
                 else if (strcmp(contents, "a{st}") == 0)
-                        r = read_losses(m, &value);
+                        r = read_counts(m, &value);
                 else
                         r = read_basic(m, contents, &value);
                 if (r < 0)
@@ -189,6 +190,49 @@ static void print_features(const Ctl *c, const json_t *features) {
         }
 }
 
+static void print_tables(const json_t *tables) {
+        const double mib = 1024.0 * 1024.0;
+
+        if (json_u64_at(tables, "bytes-max") == 0) /* by frame pointers only, as the features say */
+                return;
+
+        printf("%9s %" PRIu64 " unwind tables (%" PRIu64 " rows, %.1f of %.1f MiB) for %" PRIu64
+               " processes",
+               "Stacks:",
+               json_u64_at(tables, "tables"),
+               json_u64_at(tables, "rows"),
+               (double) json_u64_at(tables, "bytes") / mib,
+               (double) json_u64_at(tables, "bytes-max") / mib,
+               json_u64_at(tables, "processes"));
+        if (json_u64_at(tables, "files-without") > 0)
+                printf(", %" PRIu64 " files have none", json_u64_at(tables, "files-without"));
+        if (json_u64_at(tables, "files-waiting") > 0)
+                printf(", %" PRIu64 " still to be read", json_u64_at(tables, "files-waiting"));
+        putchar('\n');
+}
+
+static const char *loss_in_words(const char *name) {
+        static const struct {
+                const char *name, *text;
+        } texts[] = {
+                { "events", "notices of new mappings, the buffer was full" },
+                { "unwind-files-no-space", "files without unwind table, the memory for them is full" },
+                { "unwind-files-failed", "files without unwind table, unreadable or malformed" },
+                { "unwind-entries-malformed",
+                  "malformed entries of unwind information, their code has none" },
+                { "unwind-entries-over-cap", "entries of unwind information, their file has too many" },
+                { "mappings-over-cap", "mappings of code not looked at, too many in their process" },
+                { "unwind-processes-no-space", "processes without unwind tables, too many mappings" },
+                { "unwind-mappings-over-cap", "mappings without unwind table, too many in their process" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (strcmp(texts[i].name, name) == 0)
+                        return texts[i].text;
+
+        return name;
+}
+
 static void print_losses(const Ctl *c, const json_t *losses) {
         const char *name, *title = "Lost:";
         json_t *n;
@@ -201,7 +245,7 @@ static void print_losses(const Ctl *c, const json_t *losses) {
                        title,
                        colour_on(c, COLOUR_YELLOW),
                        json_integer_value(n),
-                       name,
+                       loss_in_words(name),
                        colour_on(c, COLOUR_NORMAL));
                 title = "";
         }
@@ -252,6 +296,7 @@ static void print_status(const Ctl *c, const json_t *s) {
         putchar('\n');
 
         print_features(c, json_at(s, "kernel_features"));
+        print_tables(json_at(s, "unwind_tables"));
         print_losses(c, json_at(s, "losses"));
         print_problems(c, json_at(s, "problems"));
 }

@@ -111,7 +111,6 @@ static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
                         return r;
 
                 probe_oncpu_thin_tasks(b->oncpu, b->oncpu_every);
-                (void) probe_fork_new(&b->ns, b->unwind, &b->fork);
         }
 
         b->oncpu_uses |= 1U << use;
@@ -128,6 +127,7 @@ static void disarm_oncpu(ProbeBpf *b, ProbeUse use) {
         probe_oncpu_counters(b->oncpu, &c);
         add_counters(&b->oncpu_before, &c);
         b->fork = probe_fork_free(b->fork);
+        b->fork_asked = false;
         b->oncpu = probe_oncpu_free(b->oncpu);
 }
 
@@ -157,6 +157,18 @@ static void set_rate(ProbeBpf *b) {
                 probe_oncpu_set_rate(b->oncpu, tasks, recorder);
         if (b->fork)
                 (void) probe_fork_attach(b->fork, tasks || recorder);
+}
+
+void probe_bpf_load_fork(ProbeBpf *b) {
+        int r;
+
+        if (b->fork_asked || !b->oncpu)
+                return;
+
+        b->fork_asked = true;
+        r = probe_fork_new(&b->ns, b->unwind, &b->fork);
+        probe_bpf_set_feature(b, PROBE_FEATURE_CHILDREN, r, "loading the programs for forks");
+        set_rate(b);
 }
 
 static int bpf_watch(void *self, pid_t pid, ProbeUse use) {
@@ -276,6 +288,7 @@ static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
         ProbeBpf *b = self;
         int n, m;
 
+        probe_bpf_load_fork(b);
         n = b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
         m = b->offcpu ? probe_offcpu_drain(b->offcpu, fn, userdata) : 0;
         return n < 0 ? n : m < 0 ? m : n + m;

@@ -76,6 +76,7 @@ static void ask_oncpu(ProbeBpf *b) {
                 (void) probe_bpf_arm(b, PROBE_USE_ON_CPU);
         }
 
+        probe_bpf_load_fork(b);
         probe_bpf_disarm(b, PROBE_USE_ON_CPU);
 }
 

@@ -76,7 +76,8 @@ typedef struct ProbeBpf {
         ProbePython *python;
         ProbeOncpu *oncpu;   /* only while armed */
         ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
-        ProbeOffcpu *offcpu; /* ditto */
+        bool fork_asked;     /* its loading was tried since the sampler is armed */
+        ProbeOffcpu *offcpu; /* as oncpu */
         unsigned oncpu_uses; /* armed for: bits by ProbeUse */
         unsigned oncpu_every;
         ProbeCounters oncpu_before; /* of samplers that were disarmed */
@@ -92,6 +93,9 @@ extern const ProbeOps probe_bpf_ops;
 void probe_bpf_free(void *self);
 int probe_bpf_arm(void *self, ProbeUse use);
 void probe_bpf_disarm(void *self, ProbeUse use);
+/* Once, while the sampler is armed. It takes about as long as loading that: what is to be sampled need not
+ * wait for it. */
+void probe_bpf_load_fork(ProbeBpf *b);
 
 /* Available with @error 0; else why, by the @step (a verb phrase) that failed. */
 void probe_bpf_set_feature(ProbeBpf *b, ProbeFeature feature, int error, const char *step);

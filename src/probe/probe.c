@@ -10,6 +10,7 @@ static const char *const feature_names[_PROBE_FEATURE_MAX] = {
         [PROBE_FEATURE_THREAD_DUMP] = "thread-dump",
         [PROBE_FEATURE_EVENTS] = "process-events",
         [PROBE_FEATURE_PYTHON] = "python",
+        [PROBE_FEATURE_CHILDREN] = "children",
 };
 
 const char *probe_feature_to_string(ProbeFeature f) {

@@ -19,6 +19,7 @@ typedef enum ProbeFeature {
         PROBE_FEATURE_THREAD_DUMP,   /* user stacks of threads that are blocked already */
         PROBE_FEATURE_EVENTS,        /* new mappings, exec, fork and exit as they happen */
         PROBE_FEATURE_PYTHON,        /* frames of CPython */
+        PROBE_FEATURE_CHILDREN,      /* children of sampled processes from their first instruction on */
         _PROBE_FEATURE_MAX,
         _PROBE_FEATURE_INVALID = -EINVAL,
 } ProbeFeature;
@@ -116,7 +117,8 @@ typedef struct ProbeOps {
                      ProbeUse use); /* -ENOSPC: table full; -ESRCH never: not checked */
         void (*unwatch)(void *self, pid_t pid, ProbeUse use);
         /* Hands over all samples that are there, oldest first per CPU: CPROF_RECORD_SAMPLE and
-         * CPROF_RECORD_BLOCKED_STACK. Returns the number. */
+         * CPROF_RECORD_BLOCKED_STACK. Returns the number. From the first one on, children of what is watched
+         * for samples are so from their first moment. */
         int (*drain)(void *self, ProbeSampleFn fn, void *userdata);
         /* One sample in @every of the rate of tasks from now on (1 = each); the recorder is not concerned.
          */
@@ -164,9 +166,9 @@ typedef struct Probe {
 #define PROBE_ONCPU_HZ_MAX 1000U   /* shorter periods can stall a virtual machine */
 #define PROBE_WATCHED_MAX 4096U    /* processes sampled at once */
 
-#define PROBE_UNWIND_BYTES_DEFAULT (16U * 1024 * 1024)
-#define PROBE_MAPPINGS_MAX 65536U         /* of all processes */
-#define PROBE_OFFCPU_STACKS_PER_SEC 1000U /* per CPU */
+#define PROBE_UNWIND_BYTES_DEFAULT (8U * 1024 * 1024) /* a million rows: forty times those of libc */
+#define PROBE_MAPPINGS_MAX 65536U                     /* of all processes */
+#define PROBE_OFFCPU_STACKS_PER_SEC 1000U             /* per CPU */
 
 typedef struct ProbeConfig {
         unsigned oncpu_hz;              /* 0 = default */

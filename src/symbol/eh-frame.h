@@ -8,7 +8,8 @@
 /* Unwind rows from .eh_frame: a bounded interpreter of DWARF call frame information (DWARF 5, section 6.4;
  * System V ABI AMD64 supplement, section 3.7; LSB core, "Exception Frames"). x86-64. */
 
-#define EH_FRAME_ROWS_MAX (4U * 1000U * 1000U)    /* of one file; beyond it code has no row */
+/* Of one file; beyond it code has no row. What is being made of it takes 16 bytes a row and 32 an FDE. */
+#define EH_FRAME_ROWS_MAX (1024U * 1024U)
 #define EH_FRAME_BYTES_MAX (256U * 1024U * 1024U) /* of one .eh_frame; a larger one is not read */
 
 typedef struct EhFrameStats {

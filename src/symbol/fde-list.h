@@ -3,8 +3,8 @@
 
 #include "symbol/eh-reader.h"
 
-#define FDES_MAX (2U * 1000U * 1000U) /* of one file */
-#define FDE_SORT_DIGITS 3U            /* of 11 bits in an address of 32 */
+#define FDES_MAX (512U * 1024U) /* of one file */
+#define FDE_SORT_DIGITS 3U      /* of 11 bits in an address of 32 */
 #define FDE_SORT_VALUES 2048U
 
 /* Code of one FDE, relative to the base. */

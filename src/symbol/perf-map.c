@@ -113,7 +113,30 @@ PerfMap *perf_map_free(PerfMap *m) {
         return NULL;
 }
 
+static uint32_t lower_bound(const PerfMap *m, uint64_t address) {
+        size_t low = 0, high = m->n_addresses;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (m->addresses[middle] < address)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        return (uint32_t) low;
+}
+
 static int add_code(PerfMap *m, Code code) {
+        uint32_t i = lower_bound(m, code.start);
+
+        /* Of a million lines few are about code that was seen to run. */
+        if (i == m->n_addresses || m->addresses[i] - code.start >= code.size)
+                return 0;
+        if (m->n_codes == PERF_MAP_CODES_MAX)
+                return -E2BIG;
+
         if (m->n_codes == m->n_allocated) {
                 size_t n = m->n_allocated > 0 ? m->n_allocated * 2 : 256;
                 Code *p = realloc(m->codes, n * sizeof(*p));
@@ -153,21 +176,6 @@ static uint32_t next_free(PerfMap *m, uint32_t i) {
         }
 
         return i;
-}
-
-static uint32_t lower_bound(const PerfMap *m, uint64_t address) {
-        size_t low = 0, high = m->n_addresses;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (m->addresses[middle] < address)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-
-        return (uint32_t) low;
 }
 
 /* From the last line to the first, each gets the addresses that no later one has: every address is given

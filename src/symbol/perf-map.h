@@ -13,6 +13,7 @@ typedef struct PerfMap PerfMap;
 
 #define PERF_MAP_TEXT_MAX (64U << 20)           /* of a larger file the end is read, which is the newest */
 #define PERF_MAP_LINES_MAX (2U * 1000U * 1000U) /* a file with more is not used */
+#define PERF_MAP_CODES_MAX (512U * 1024U)       /* ditto: lines about the addresses that are asked for */
 #define PERF_MAP_CODE_SIZE_MAX (64U << 20)      /* a piece of code above that is none */
 #define PERF_MAP_NAME_MAX 2048U                 /* bytes of a name; what is longer is cut */
 

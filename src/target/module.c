@@ -148,6 +148,12 @@ static void file_key(uint64_t key[static _KEY_MAX], const struct stat *st, int o
                                                 another */
 }
 
+/* Others could write into their file what they like, and the owner of one can take a lack of permission
+ * back. */
+static bool is_system_file(const struct stat *st, int fd) {
+        return fd >= 0 && st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 Module *module_table_find_file(ModuleTable *t, const struct stat *st) {
         uint64_t key[_KEY_MAX];
 
@@ -193,6 +199,7 @@ int module_table_get_file(
         m->inode = st->st_ino;
         m->change_sec = st->st_ctim.tv_sec;
         m->change_nsec = st->st_ctim.tv_nsec;
+        m->is_system = is_system_file(st, fd);
         *ret = m;
         return 0;
 }

@@ -53,6 +53,8 @@ typedef struct Module {
 
         uint64_t dev, inode;
         int64_t change_sec, change_nsec; /* st_ctim */
+        bool is_system; /* open, owned by root and writable for nobody else: what it says of itself is
+                           believed */
 
         void *image; /* MODULE_VDSO: copy of its memory */
         size_t image_size;

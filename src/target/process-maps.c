@@ -23,6 +23,7 @@ struct ProcessMaps {
         ModuleTable *table; /* ditto */
         ProcessKey key;
         MappingList list;
+        size_t n_over_cap;
 };
 
 static void list_done(MappingList *l) {
@@ -53,6 +54,7 @@ static int list_append(MappingList *l, const Mapping *m) {
 typedef struct Reading {
         ProcessMaps *maps;
         MappingList list;
+        size_t n_over_cap;
         size_t next_old; /* the first old mapping that does not end before the current line */
 } Reading;
 
@@ -114,8 +116,10 @@ static int on_line(const MapsLine *l, void *userdata) {
         r = keep_vanished(rd, l->start);
         if (r < 0)
                 return r;
-        if (rd->list.n >= PROCESS_MAPPINGS_MAX)
+        if (rd->list.n >= PROCESS_MAPPINGS_MAX) {
+                rd->n_over_cap++;
                 return 0;
+        }
         if (rd->list.n > 0 && l->start < rd->list.items[rd->list.n - 1].end)
                 return 0; /* the text is read in pieces; what moved in between is seen next time */
 
@@ -175,7 +179,14 @@ int process_maps_refresh(ProcessMaps *m) {
 
         list_done(&m->list);
         m->list = rd.list;
+        m->n_over_cap = rd.n_over_cap;
         return 0;
+}
+
+size_t process_maps_n_over_cap(const ProcessMaps *m) {
+        assert(m);
+
+        return m->n_over_cap;
 }
 
 int process_maps_new(const Host *host, ModuleTable *table, ProcessKey key, ProcessMaps **ret_maps) {

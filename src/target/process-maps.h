@@ -26,6 +26,9 @@ int process_maps_refresh(ProcessMaps *m);
  * @address. Borrowed. Returns -ENOENT when no mapping holds it. */
 int process_maps_find(ProcessMaps *m, uint64_t address, Module **ret_module, uint64_t *ret_offset);
 
+/* Executable mappings that the last reading left out: beyond PROCESS_MAPPINGS_MAX. */
+size_t process_maps_n_over_cap(const ProcessMaps *m);
+
 /* One executable mapping. @module is borrowed. */
 typedef struct ProcessMapping {
         uint64_t start, end;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task/process-cache.h"
 
+#include "host/clock.h"
+
 #include <utlist.h>
 
 struct ProcessCache {
@@ -160,6 +162,7 @@ static void process_cache_publish(ProcessCache *c, ProcessEntry *e) {
 
 /* Reads, or reads again, whatever was known. */
 static int process_cache_refresh(ProcessCache *c, ProcessEntry *e) {
+        uint64_t begin_nsec = clock_thread_cpu_nsec();
         bool ran_exec = e->ran_exec;
         int r;
 
@@ -171,11 +174,12 @@ static int process_cache_refresh(ProcessCache *c, ProcessEntry *e) {
                     : process_maps_new(c->host, c->modules, e->key, &e->maps);
         if (r < 0 && ran_exec)
                 process_cache_unpublish(c, e); /* of another program: no name is better than a wrong one */
-        if (r < 0)
-                return r;
 
-        process_cache_publish(c, e);
-        return 0;
+        if (r >= 0)
+                process_cache_publish(c, e);
+
+        e->cost_usec = (clock_thread_cpu_nsec() - begin_nsec) / NSEC_PER_USEC;
+        return MIN_OF(r, 0);
 }
 
 int process_cache_read(ProcessCache *c, ProcessEntry *e) {
@@ -219,7 +223,9 @@ void process_cache_read_changed(ProcessCache *c, usec_t now_usec) {
         ProcessEntry *e, *next;
 
         DL_FOREACH_SAFE2(c->changed, e, next, changed_next) {
-                usec_t pause_usec = e->n_users > 0 ? PROCESS_REFRESH_USEC : PROCESS_CHANGED_USEC;
+                usec_t pause_usec =
+                                MAX_OF(e->n_users > 0 ? PROCESS_REFRESH_USEC : PROCESS_CHANGED_USEC,
+                                       PROCESS_REFRESH_COST_FACTOR * e->cost_usec);
 
                 if (e->refreshed_usec > 0 && now_usec < e->refreshed_usec + pause_usec) {
                         c->counters.n_delayed++;
@@ -253,11 +259,16 @@ int process_cache_inherit(ProcessCache *c, const ProcessEntry *parent, ProcessEn
 
 void process_cache_counters(const ProcessCache *c, ProcessCacheCounters *ret) {
         *ret = c->counters;
+        for (const ProcessEntry *e = c->entries; e; e = e->hh.next)
+                if (e->maps)
+                        ret->n_mappings_over_cap += process_maps_n_over_cap(e->maps);
 }
 
 /* Whether the mappings may be read again for this miss. */
 static bool refresh_is_due(const ProcessEntry *e, const FrameQuery *q) {
-        usec_t pause = q->innermost ? PROCESS_REFRESH_USEC : e->pause_usec;
+        usec_t pause =
+                        MAX_OF(q->innermost ? PROCESS_REFRESH_USEC : e->pause_usec,
+                               PROCESS_REFRESH_COST_FACTOR * e->cost_usec);
 
         if (e->refreshed_usec == 0)
                 return true;

@@ -16,6 +16,9 @@ typedef struct OffcpuProcess OffcpuProcess;
 #define PROCESS_REFRESH_USEC (100 * USEC_PER_MSEC)
 /* A change of a process that nobody samples now waits so long. */
 #define PROCESS_CHANGED_USEC USEC_PER_SEC
+/* And after one that took long, so many times as long: with tens of thousands of mappings it takes tens of
+ * ms, and whoever maps all the time would have them read all the time. */
+#define PROCESS_REFRESH_COST_FACTOR 200U
 /* When reading them again explains nothing (frame pointers that point nowhere), the pause doubles up to
  * this; the innermost frame is no guess and does not wait that long. */
 #define PROCESS_REFRESH_MAX_USEC (5 * USEC_PER_SEC)
@@ -37,6 +40,7 @@ typedef struct ProcessEntry {
         bool changed;          /* mapped something: to be read again when its pause is over */
 
         usec_t refreshed_usec, pause_usec;
+        usec_t cost_usec; /* of CPU time, for the last reading */
 
         struct ProcessEntry *queue_prev, *queue_next; /* waits to be read (utlist DL) */
         bool queued;
@@ -83,8 +87,9 @@ void process_cache_read_changed(ProcessCache *c, usec_t now_usec);
 int process_cache_inherit(ProcessCache *c, const ProcessEntry *parent, ProcessEntry *child);
 
 typedef struct ProcessCacheCounters {
-        uint64_t n_read;    /* times that mappings were read */
-        uint64_t n_delayed; /* times that a change had to wait, because reading was limited */
+        uint64_t n_read;              /* times that mappings were read */
+        uint64_t n_delayed;           /* times that a change had to wait, because reading was limited */
+        uint64_t n_mappings_over_cap; /* now, of all processes */
 } ProcessCacheCounters;
 void process_cache_counters(const ProcessCache *c, ProcessCacheCounters *ret);
 

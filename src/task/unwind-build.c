@@ -122,10 +122,11 @@ static void set_state(UnwindModule *um, UnwindState state, int error) {
         um->error = error;
 }
 
-/* Files with the same build id hold the same code, wherever they lie; without one it is the file itself.
- * That the segments agree as well is no proof, but keeps a copy with other addresses apart. */
+/* Files with the same build id hold the same code, wherever they lie. Anybody can write that of another file
+ * into his own and spoil the stacks of others, so that only those of the system are asked; else it is the
+ * file itself. That the segments agree as well is no proof, but keeps a copy with other addresses apart. */
 static UnwindIdentity identity_of(UnwindTables *t, const UnwindModule *um, const UnwindFile *f) {
-        UnwindIdentity identity = { .layout = hash_u64(um->module->type, f->build_id_size) };
+        UnwindIdentity identity = { .layout = um->module->type };
         const Module *m = um->module;
         const uint64_t file[] = { m->dev, m->inode, (uint64_t) m->change_sec, (uint64_t) m->change_nsec };
 
@@ -134,8 +135,9 @@ static UnwindIdentity identity_of(UnwindTables *t, const UnwindModule *um, const
                 identity.layout = hash_u64(identity.layout, f->segments[i].size);
         }
 
+        identity.layout = hash_u64(identity.layout, m->is_system ? f->build_id_size : 0);
         _Static_assert(sizeof(file) <= sizeof(identity.id), "either fits");
-        if (f->build_id_size > 0)
+        if (f->build_id_size > 0 && m->is_system)
                 memcpy(identity.id, f->build_id, MIN_OF(f->build_id_size, sizeof(identity.id)));
         else if (m->type == MODULE_FILE)
                 memcpy(identity.id, file, sizeof(file));
@@ -237,10 +239,13 @@ static int table_new(UnwindTables *t, const UnwindRows *rows, UnwindTable **ret_
 static void finish(UnwindTables *t) {
         UnwindModule *um = t->building;
         UnwindRows rows = {};
+        UnwindGaps gaps = {};
         UnwindTable *table;
         int r;
 
-        t->source.take(t->job, &rows);
+        t->source.take(t->job, &rows, &gaps);
+        t->counters.gaps.n_malformed += gaps.n_malformed;
+        t->counters.gaps.n_over_cap += gaps.n_over_cap;
         job_drop(t);
 
         r = rows.n > 0 ? table_new(t, &rows, &table) : -ENODATA;

@@ -26,13 +26,20 @@ typedef struct UnwindFile {
         size_t n_segments;
 } UnwindFile;
 
+/* What of a file has no row. */
+typedef struct UnwindGaps {
+        uint64_t n_malformed; /* entries of unwind information */
+        uint64_t n_over_cap;  /* entries beyond what one file may have */
+} UnwindGaps;
+
 /* Reads files for us: this directory knows nothing of ELF. */
 typedef struct UnwindSource {
         /* Reads headers only. -ENODATA: nothing there to make rows from. @m outlives the job. */
         int (*begin)(Module *m, void **ret_job, void *userdata);
         int (*describe)(void *job, UnwindFile *ret_file); /* -ENOMEM */
         int (*step)(void *job, usec_t budget_usec);       /* 1 = more to do, 0 = done, -errno */
-        void (*take)(void *job, UnwindRows *ret_rows);    /* once, after 0; the rows are the caller's */
+        /* once, after 0; the rows are the caller's */
+        void (*take)(void *job, UnwindRows *ret_rows, UnwindGaps *ret_gaps);
         void (*free)(void *job);
         void *userdata;
 } UnwindSource;
@@ -49,6 +56,7 @@ typedef struct UnwindCounters {
 
         uint64_t n_published, n_evicted; /* ever */
         uint64_t n_mappings_dropped;     /* ditto, beyond UNWIND_MAPPINGS_MAX */
+        UnwindGaps gaps;                 /* ditto, of all files that were read */
 } UnwindCounters;
 
 /* @probe is borrowed and outlives it, as does what @source points to. -EOPNOTSUPP or whatever else the probe

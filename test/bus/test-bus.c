@@ -106,12 +106,25 @@ Test(test_bus, losses_are_counted_by_name, .init = init, .fini = done) {
                 const char *name;
                 uint64_t n;
         } expected[] = {
-                { "ring-full", 3 },        { "no-user-stack", 4 },     { "targets-over-cap", 0 },
-                { "watches-over-cap", 0 }, { "sink-store-failed", 5 },
+                { "ring-full", 3 },
+                { "no-user-stack", 4 },
+                { "targets-over-cap", 0 },
+                { "watches-over-cap", 0 },
+                { "events", 6 },
+                { "unwind-files-no-space", 0 },
+                { "unwind-files-failed", 0 },
+                { "unwind-entries-malformed", 0 },
+                { "unwind-entries-over-cap", 0 },
+                { "unwind-processes-no-space", 0 },
+                { "unwind-mappings-over-cap", 0 },
+                { "mappings-over-cap", 0 },
+                { "sink-store-failed", 5 },
         };
         sd_bus_message *reply;
 
-        b.fake.counters = (ProbeCounters){ .n_samples = 100, .n_ring_full = 3, .n_no_user_stack = 4 };
+        b.fake.counters = (ProbeCounters){
+                .n_samples = 100, .n_ring_full = 3, .n_no_user_stack = 4, .n_events_lost = 6
+        };
         b.sinks.items[0].n_failed = 5;
         reply = bus_bed_get(&b, "Losses");
 

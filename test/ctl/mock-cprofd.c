@@ -231,7 +231,28 @@ property_text(sd_bus *bus,
                                 "CAP_PERFMON is missing");
         if (strcmp(property, "Losses") == 0)
                 return sd_bus_message_append(
-                                reply, "a{st}", 2, "ring-full", UINT64_C(7), "processes", UINT64_C(0));
+                                reply,
+                                "a{st}",
+                                3,
+                                "ring-full",
+                                UINT64_C(7),
+                                "processes",
+                                UINT64_C(0),
+                                "unwind-files-no-space",
+                                UINT64_C(3));
+        if (strcmp(property, "UnwindTables") == 0)
+                return sd_bus_message_append(
+                                reply,
+                                "a{st}",
+                                4,
+                                "tables",
+                                UINT64_C(41),
+                                "bytes",
+                                UINT64_C(3) << 19,
+                                "bytes-max",
+                                UINT64_C(16) << 20,
+                                "files-without",
+                                UINT64_C(2));
         if (strcmp(property, "Problems") == 0)
                 return sd_bus_message_append(reply, "as", 1, "broken.policy:3: what is this?");
         if (property[0] == 'N')
@@ -283,6 +304,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("NProcesses", "u", property_text, 0, 0),
         SD_BUS_PROPERTY("NRules", "u", property_text, 0, 0),
         SD_BUS_PROPERTY("NTasksRunning", "u", property_text, 0, 0),
+        SD_BUS_PROPERTY("UnwindTables", "a{st}", property_text, 0, 0),
         SD_BUS_PROPERTY("Losses", "a{st}", property_text, 0, 0),
         SD_BUS_PROPERTY("Problems", "as", property_text, 0, 0),
         SD_BUS_VTABLE_END,

@@ -60,7 +60,7 @@ static int fake_step(void *job, usec_t budget_usec) {
         return --j->n_left > 0;
 }
 
-static void fake_take(void *job, UnwindRows *ret_rows) {
+static void fake_take(void *job, UnwindRows *ret_rows, UnwindGaps *ret_gaps) {
         Job *j = job;
         size_t n = module_is(j->module, "/big") ? FAKE_ROWS_BIG : FAKE_ROWS;
 
@@ -70,6 +70,7 @@ static void fake_take(void *job, UnwindRows *ret_rows) {
                 .n = n,
                 .base = FAKE_ROWS_BASE,
         };
+        *ret_gaps = (UnwindGaps){ .n_malformed = module_is(j->module, "gaps") ? 3 : 0 };
 }
 
 static void fake_job_free(void *job) {

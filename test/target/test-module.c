@@ -270,8 +270,13 @@ Test(module, memory_without_a_file_has_absolute_addresses_and_the_perf_map) {
         cr_expect_eq(find(&w, b, &b_offset), m);
         cr_expect_eq(b_offset, (uint64_t) (uintptr_t) b);
         cr_expect_lt(m->perf_map_fd, 0, "links are not followed");
-
         (void) unlink(path);
+
+        cr_assert_eq(mkfifo(path, 0600), 0);
+        world_look(&w);
+        cr_expect_lt(m->perf_map_fd, 0, "a pipe is no map, and nobody waits for its writer");
+        (void) unlink(path);
+
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         cr_assert_geq(fd, 0);
         world_look(&w);

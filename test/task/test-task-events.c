@@ -229,6 +229,31 @@ Test(task_events, a_child_that_ran_another_program_and_is_gone_is_named_by_what_
         cr_expect_null(task_bed_find_stack(t->profile, "/usr/bin/web", 0x1123));
 }
 
+Test(task_events, who_has_very_many_mappings_is_not_read_all_the_time) {
+        static FakeMapping many[100000];
+        uint64_t n_read;
+
+        for (size_t i = 0; i < ELEMENTSOF(many); i++)
+                many[i] = (FakeMapping){ .start = (i + 1) << 16, .end = ((i + 1) << 16) + 4096 };
+        fake_host_set_maps(&bed.host, 71, many, ELEMENTSOF(many));
+        (void) start_unit("web.service");
+        tell(PROBE_EVENT_MAP, 71, 0);
+        drain_after(USEC_PER_SEC);
+        work();
+        cr_expect_eq(counters().processes.n_mappings_over_cap, ELEMENTSOF(many) - PROCESS_MAPPINGS_MAX);
+
+        n_read = counters().processes.n_read;
+        for (unsigned i = 0; i < 100; i++) {
+                tell(PROBE_EVENT_MAP, 71, 0);
+                drain_after(100 * USEC_PER_MSEC);
+        }
+        cr_expect_leq(counters().processes.n_read - n_read,
+                      60,
+                      "%u times",
+                      (unsigned) (counters().processes.n_read - n_read));
+        cr_expect_geq(counters().processes.n_read - n_read, 1);
+}
+
 Test(task_events, a_number_that_is_used_again_is_another_process) {
         (void) start_unit("web.service");
 

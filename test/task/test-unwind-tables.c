@@ -55,6 +55,12 @@ TestSuite(unwind_tables, .timeout = 30, .init = make_bed, .fini = free_bed);
 #define BIG \
         { 0x800000, 0x900000, 0x1000, "/lib/big.so" }
 
+/* Whose the files are says their name, whoever runs the test. */
+static int set_owner(const ProcessMapping *m, void *userdata) {
+        m->module->is_system = !strstr(m->module->path, "/home/");
+        return 0;
+}
+
 /* The process maps exactly these from now on, and that is published. Index in bed.maps. */
 static int publish(unsigned index, const FakeMapping *mappings, size_t n) {
         pid_t pid = (pid_t) index + 1000;
@@ -73,6 +79,7 @@ static int publish(unsigned index, const FakeMapping *mappings, size_t n) {
                                              &bed.maps[index]),
                              0);
 
+        cr_assert_eq(process_maps_for_each(bed.maps[index], set_owner, NULL), 0);
         return unwind_tables_publish(bed.tables, pid, bed.maps[index]);
 }
 #define PUBLISH(index, ...)                           \
@@ -178,6 +185,20 @@ Test(unwind_tables, copies_with_the_same_build_id_share_a_table) {
         cr_expect_eq(bed.source.n_steps, 3, "nothing is made twice");
 }
 
+Test(unwind_tables, a_forged_build_id_gives_no_table_to_others) {
+        cr_assert_eq(PUBLISH(0, AT(0x500000, "/home/mallory/libssl.so+1234")), 0);
+        work_to_the_end();
+        cr_assert_eq(PUBLISH(1, AT(0x500000, "/lib/libssl.so+1234")), 0);
+        cr_assert_eq(PUBLISH(2, AT(0x500000, "/home/eve/libssl.so+1234")), 0);
+        cr_assert_eq(PUBLISH(3, AT(0x600000, "/home/mallory/libssl.so+1234")), 0);
+        work_to_the_end();
+
+        cr_expect_eq(counters().n_tables, 3);
+        cr_expect_neq(table_of(0, 0x500000), table_of(1, 0x500000));
+        cr_expect_neq(table_of(1, 0x500000), table_of(2, 0x500000));
+        cr_expect_eq(table_of(0, 0x500000), table_of(3, 0x600000), "the same file is");
+}
+
 Test(unwind_tables, what_has_no_table_is_remembered_with_its_reason) {
         cr_assert_eq(PUBLISH(0, APP, AT(0x600000, "/lib/no-table.so"), AT(0x680000, "/lib/broken.so")), 0);
         work_to_the_end();
@@ -190,6 +211,13 @@ Test(unwind_tables, what_has_no_table_is_remembered_with_its_reason) {
 
         cr_assert_eq(PUBLISH(1, AT(0x680000, "/lib/broken.so")), 0);
         cr_expect_not(unwind_tables_has_work(bed.tables), "it is not tried again for each process");
+}
+
+Test(unwind_tables, what_is_malformed_within_a_file_is_counted) {
+        cr_assert_eq(PUBLISH(0, APP, AT(0x600000, "/lib/gaps-a.so"), AT(0x680000, "/lib/gaps-b.so")), 0);
+        work_to_the_end();
+        cr_expect_eq(counters().gaps.n_malformed, 6);
+        cr_expect_neq(table_of(0, 0x600000), UNWIND_TABLE_NONE, "the rest of it is used");
 }
 
 Test(unwind_tables, code_outside_the_segments_has_no_table) {
