@@ -296,3 +296,20 @@ Test(task_offcpu, a_later_watch_counts_from_its_own_begin) {
         stop(t);
         expect_waits(t, 1, 1 * MS);
 }
+
+Test(task_offcpu, blocked_threads_are_looked_at_again_when_their_stacks_can_be_walked) {
+        Task *t = start(71, OFF);
+
+        cr_expect_eq(bed.fake.n_begun, 1, "they count from the start");
+        task_manager_drain(bed.manager, bed.now_usec);
+        cr_expect_eq(bed.fake.n_begun, 1, "the tables are not there yet");
+
+        while (task_manager_has_pending_preparation(bed.manager))
+                task_manager_prepare_pending(bed.manager, USEC_PER_SEC);
+        task_manager_drain(bed.manager, bed.now_usec);
+        cr_expect_eq(bed.fake.n_begun, 2);
+
+        task_manager_drain(bed.manager, bed.now_usec);
+        cr_expect_eq(bed.fake.n_begun, 2, "once is enough");
+        stop(t);
+}
