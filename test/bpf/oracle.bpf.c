@@ -96,7 +96,9 @@ int timed(struct bpf_perf_event_data *ctx) {
         target = *found;
         began = bpf_ktime_get_ns();
         take_sample(ctx, &target, pid, CPROF_SAMPLE_TASK);
-        times_ns[__sync_fetch_and_add(&n_times, 1) % ORACLE_TIMES] = bpf_ktime_get_ns() - began;
+        /* 5.10 knows no atomic addition that returns something; two CPUs at once lose a measurement */
+        times_ns[n_times % ORACLE_TIMES] = bpf_ktime_get_ns() - began;
+        __sync_fetch_and_add(&n_times, 1);
         __sync_fetch_and_add(&timed_frames, b->head.n_user);
         return 0;
 }

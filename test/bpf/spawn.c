@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 static void *burn(void *arg) {
@@ -127,6 +128,16 @@ pid_t spawn_workload(unsigned n_threads) {
 void spawn_kill(pid_t pid) {
         (void) kill(pid, SIGKILL);
         (void) waitpid(pid, NULL, 0);
+}
+
+bool kernel_is_at_least(unsigned major, unsigned minor) {
+        unsigned have_major, have_minor;
+        struct utsname name;
+
+        if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &have_major, &have_minor) != 2)
+                abort();
+
+        return have_major > major || (have_major == major && have_minor >= minor);
 }
 
 void sleep_usec(usec_t usec) {

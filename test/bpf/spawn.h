@@ -3,6 +3,7 @@
 
 #include "basic/time-util.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Children that tests watch. All die with the test. */
@@ -24,5 +25,8 @@ pid_t spawn_workload(unsigned n_threads);
 
 /* A child that can't be executed or sampled any more. */
 void spawn_kill(pid_t pid);
+
+/* Of the running kernel. */
+bool kernel_is_at_least(unsigned major, unsigned minor);
 
 void sleep_usec(usec_t usec);

@@ -99,6 +99,20 @@ const char *unwind_program_name(size_t i) {
         return programs[i].name;
 }
 
+bool unwind_program_is_wanted(size_t i) {
+        const char *wanted = getenv("CPROF_UNWIND_PROGRAMS");
+        size_t n = strlen(programs[i].name);
+
+        if (!wanted)
+                return true;
+
+        for (const char *at = wanted; (at = strstr(at, programs[i].name)); at += n)
+                if ((at == wanted || at[-1] == ',') && (at[n] == '\0' || at[n] == ','))
+                        return true;
+
+        return false;
+}
+
 static pid_t fork_child(void) {
         pid_t pid = fork();
 
