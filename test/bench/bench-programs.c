@@ -48,8 +48,8 @@ const BenchProgram bench_programs[] = {
         { "nginx",
           "/usr/sbin/nginx",
           "seq 40000 >$DIR/page; mkdir -p $DIR/logs; echo \"daemon off; master_process off; pid $DIR/pid;"
-          " events {} http { access_log off; gzip on; gzip_types *; client_body_temp_path $DIR;"
-          " proxy_temp_path $DIR; fastcgi_temp_path $DIR; uwsgi_temp_path $DIR; scgi_temp_path $DIR;"
+          " events {} http { access_log off; keepalive_requests 1000000000; keepalive_time 1d; gzip on; gzip_types *; client_body_temp_path $DIR/t;"
+          " proxy_temp_path $DIR/t; fastcgi_temp_path $DIR/t; uwsgi_temp_path $DIR/t; scgi_temp_path $DIR/t;"
           " server { listen unix:$DIR/http; root $DIR; } }\" >$DIR/nginx.conf; { sleep 1; exec /usr/bin/python3 -c '\n"
           "import socket, sys\n"
           "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"

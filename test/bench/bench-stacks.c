@@ -217,7 +217,7 @@ static void start_daemon(BenchDaemon *d) {
 int main(int argc, char **argv) {
         _cleanup_(closep) int stats_fd = bench_bpf_statistics();
         Bench *b = bench_open(argc > 1 ? argv[1] : NULL);
-        const char *only = argc > 2 ? argv[2] : NULL;
+        const char *only = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL; /* not an option for others */
         Row rows[16];
         char path[160];
         BenchDaemon d = {};
