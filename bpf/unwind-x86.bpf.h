@@ -29,6 +29,22 @@ __noinline __u32 unwind_find_row(__u32 first, __u32 end, __u32 pc) {
         return low > first ? low - 1 : UNWIND_NOWHERE;
 }
 
+/* Index of the row for @pc by the blocks of the table's index. */
+static __always_inline __u32 unwind_find_row_indexed(const struct cprof_unwind_mapping *m, __u32 pc) {
+        __u32 block = pc >> (m->index_shift & 31), last = m->row_first - m->index_first - 2;
+        __u32 row_first = m->row_first, at = m->index_first + (block < last ? block : last);
+        struct cprof_unwind_row *begin, *end;
+
+        begin = bpf_map_lookup_elem(&unwind_rows, &at);
+        at++;
+        end = bpf_map_lookup_elem(&unwind_rows, &at);
+        if (!begin || !end)
+                return UNWIND_NOWHERE;
+
+        /* the row that is in force where the block begins is the one before */
+        return unwind_find_row(row_first + begin->pc - (begin->pc > 0), row_first + end->pc, pc);
+}
+
 /* Index of the mapping in [first, end) that holds @address, UNWIND_NOWHERE if there is none. */
 __noinline __u32 unwind_find_mapping(__u32 first, __u32 end, __u64 address) {
         struct cprof_unwind_mapping *m;
@@ -223,7 +239,7 @@ unwind_step_with(struct unwind_state *s, struct task_struct *task, const _Bool o
         if (pc > 0xffffffffU)
                 return UNWIND_STOP(CPROF_END_NO_ROW);
 
-        index = unwind_find_row(m->row_first, m->row_end, pc);
+        index = unwind_find_row_indexed(m, pc);
         row = bpf_map_lookup_elem(&unwind_rows, &index);
         if (!row)
                 return UNWIND_STOP(CPROF_END_NO_ROW);

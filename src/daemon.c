@@ -128,10 +128,7 @@ static int on_idle(sd_event_source *s, void *userdata) {
                 return 0;
         }
 
-        if (!daemon_idle_work(d))
-                return sd_event_source_set_enabled(s, SD_EVENT_OFF);
-
-        return 0;
+        return daemon_idle_work(d) ? 0 : sd_event_source_set_enabled(s, SD_EVENT_OFF);
 }
 
 static int on_sighup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {

@@ -122,8 +122,8 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         cr_expect_str_eq(c.debuginfod_urls, "http://a http://b");
         cr_expect(c.recorder_hz == 49 && c.recorder_sec == 120);
         cr_expect_eq(config_recorder_every(&c), 4);
-        cr_expect_eq(c.store.max_use_bytes, UINT64_C(500) << 20);
-        cr_expect_eq(c.store.keep_free_bytes, UINT64_C(1) << 30);
+        cr_expect(c.store.max_use_bytes == UINT64_C(500) << 20 &&
+                  c.store.keep_free_bytes == UINT64_C(1) << 30);
         cr_expect_eq(c.store.max_age_usec, 14 * USEC_PER_DAY);
 }
 

@@ -121,10 +121,14 @@ struct cprof_unwind_mapping {
         __u64 start, end;
         __u64 base;               /* address of pc 0 of the table in this process */
         __u32 row_first, row_end; /* in the pool; equal: no table, frame pointers */
+        /* Before the rows, up to row_first: per block of 1 << index_shift bytes of code the first row at or
+         * after its start, counted from row_first, in the pc of an element; one more ends the last block. A
+         * search among all rows of a large table costs a cache miss for each of its steps. */
+        __u32 index_first, index_shift;
         __u32 rule; /* enum cprof_unwind_rule for code without a table: NONE, or RSP with @cfa */
         __s32 cfa;  /* of that rule, in bytes */
 };
-_Static_assert(sizeof(struct cprof_unwind_mapping) == 40, "ABI between kernel and user space");
+_Static_assert(sizeof(struct cprof_unwind_mapping) == 48, "ABI between kernel and user space");
 
 /* Where one version of CPython keeps what is needed to walk its frames, in bytes from the start of each
  * object; made by src/symbol/python-offsets.c. */

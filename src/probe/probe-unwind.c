@@ -4,6 +4,7 @@
 #include "probe/probe-unwind.h"
 
 #include "basic/hash.h"
+#include "probe/row-index.h"
 #include "probe/shared-array.h"
 #include "probe/table-list.h"
 
@@ -268,8 +269,10 @@ static int refused(ProbeUnwind *u, int r) {
 }
 
 int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret_table) {
+        struct cprof_unwind_row *to;
+        RowIndex index = row_index_plan(rows);
+        TablePlace place = { .n_index = index.n, .index_shift = index.shift };
         uint32_t table;
-        Place place;
         int r;
 
         r = create_maps(u);
@@ -280,14 +283,16 @@ int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret
         if (r < 0)
                 return refused(u, r);
 
-        r = rows->n > UINT32_MAX ? -ENOSPC : shared_array_take(&u->rows, (uint32_t) rows->n, &place);
+        r = rows->n > UINT32_MAX / 2 ? -ENOSPC
+                                     : shared_array_take(&u->rows, index.n + (uint32_t) rows->n, &place.all);
         if (r < 0)
                 return refused(u, r);
 
-        if (place.n > 0)
-                memcpy((struct cprof_unwind_row *) u->rows.data + place.first,
-                       rows->rows,
-                       rows->n * sizeof(rows->rows[0]));
+        if (rows->n > 0) {
+                to = (struct cprof_unwind_row *) u->rows.data + place.all.first;
+                row_index_write(&index, rows, to);
+                memcpy(to + index.n, rows->rows, rows->n * sizeof(rows->rows[0]));
+        }
 
         table_list_set(&u->tables, table, &place);
         *ret_table = table;
@@ -295,9 +300,9 @@ int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret
 }
 
 void probe_unwind_table_remove(ProbeUnwind *u, uint32_t table) {
-        Place rows = table_list_rows(&u->tables, table);
+        TablePlace place = table_list_place(&u->tables, table);
 
-        shared_array_give(&u->rows, &rows);
+        shared_array_give(&u->rows, &place.all);
         table_list_put(&u->tables, table);
 }
 
@@ -306,14 +311,16 @@ static void write_mappings(ProbeUnwind *u, uint32_t first, const ProbeMapping *m
 
         for (size_t i = 0; i < n; i++) {
                 const ProbeMapping *m = mappings + i;
-                Place rows = table_list_rows(&u->tables, m->table);
+                TablePlace table = table_list_place(&u->tables, m->table);
 
                 to[first + i] = (struct cprof_unwind_mapping){
                         .start = m->start,
                         .end = m->end,
                         .base = m->base,
-                        .row_first = rows.first,
-                        .row_end = rows.first + rows.n,
+                        .row_first = table.all.first + table.n_index,
+                        .row_end = table.all.first + table.all.n,
+                        .index_first = table.all.first,
+                        .index_shift = table.index_shift,
                         .rule = m->rule,
                         .cfa = m->cfa,
                 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 struct TableEntry {
-        Place rows;
+        TablePlace place;
         bool taken;
 };
 
@@ -37,8 +37,8 @@ int table_list_get(TableList *l, uint32_t *ret_table) {
         return 0;
 }
 
-void table_list_set(TableList *l, uint32_t table, const Place *rows) {
-        l->entries[table] = (struct TableEntry){ .rows = *rows, .taken = true };
+void table_list_set(TableList *l, uint32_t table, const TablePlace *place) {
+        l->entries[table] = (struct TableEntry){ .place = *place, .taken = true };
 }
 
 void table_list_put(TableList *l, uint32_t table) {
@@ -46,6 +46,6 @@ void table_list_put(TableList *l, uint32_t table) {
                 l->entries[table] = (struct TableEntry){};
 }
 
-Place table_list_rows(const TableList *l, uint32_t table) {
-        return table < l->n ? l->entries[table].rows : (Place){};
+TablePlace table_list_place(const TableList *l, uint32_t table) {
+        return table < l->n ? l->entries[table].place : (TablePlace){};
 }
