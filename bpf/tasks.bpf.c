@@ -29,8 +29,8 @@ int tasks(struct bpf_iter__task *ctx) {
                 record.pid = task->tgid;
                 record.tid = task->pid;
         } else {
-                record.tid = pid_translate(task->thread_pid);
-                record.pid = task == leader ? record.tid : pid_translate(leader->thread_pid);
+                record.tid = pid_translate(BPF_CORE_READ(task, thread_pid));
+                record.pid = task == leader ? record.tid : pid_translate(BPF_CORE_READ(leader, thread_pid));
         }
 
         record.n_threads = signal->nr_threads;

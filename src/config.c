@@ -41,6 +41,10 @@ static int set_oncpu_hz(const char *value, Config *c) {
         return parse_uint(value, 1, PROBE_ONCPU_HZ_MAX, &c->oncpu_hz);
 }
 
+static int set_java_attach(const char *value, Config *c) {
+        return parse_bool(value, &c->java_attach);
+}
+
 static int set_tasks_max(const char *value, Config *c) {
         return parse_uint(value, 1, 1024, &c->tasks_max);
 }
@@ -141,6 +145,7 @@ static const struct {
         { "Profile", "OnCpuHz", set_oncpu_hz, "a number from 1 to 1000" },
         { "Profile", "MaxTasks", set_tasks_max, "a number from 1 to 1024" },
         { "Profile", "MaxProcesses", set_processes_max, "a number from 1 to 65536" },
+        { "Profile", "JavaAttach", set_java_attach, "yes or no" },
         { "Profile", "UnwindTablesMax", set_unwind_bytes, "bytes from 1M to 1G" },
         { "Profile", "Budget", set_budget, "a share of the host from 0.1% to 100%" },
         { "Recorder", "RecorderHz", set_recorder_hz, "a number from 0 (off) to 100" },
@@ -158,6 +163,7 @@ void config_default(Config *c) {
                 .oncpu_hz = PROBE_ONCPU_HZ_DEFAULT,
                 .tasks_max = TASKS_RUNNING_MAX_DEFAULT,
                 .processes_max = PROBE_WATCHED_MAX,
+                .java_attach = true,
                 .unwind_bytes = PROBE_UNWIND_BYTES_DEFAULT,
                 .recorder_hz = RECORDER_HZ_DEFAULT,
                 .recorder_sec = RECORDER_SEC_DEFAULT,

@@ -8,15 +8,16 @@
 
 /* Settings of /etc/cprof/cprofd.conf and its drop-ins in {/etc,/run,/usr/lib}/cprof/cprofd.conf.d. */
 typedef struct Config {
-        int log_level;                         /* [Manager] LogLevel=info */
-        unsigned oncpu_hz;                     /* [Profile] OnCpuHz=99, 1…1000 */
-        unsigned tasks_max;                    /* [Profile] MaxTasks=16: running at once */
-        unsigned processes_max;                /* [Profile] MaxProcesses=4096: sampled at once */
-        uint64_t unwind_bytes;                 /* [Profile] UnwindTablesMax=16M: of the kernel's memory */
-        unsigned recorder_hz;                  /* [Recorder] RecorderHz=19, 0 = off */
-        unsigned recorder_sec;                 /* [Recorder] RecorderSec=30, 0 = off */
-        double budget_percent;                 /* [Profile] Budget=1%: of the host, for recording */
-        bool debuginfod;                       /* [Symbols] Debuginfod=no */
+        int log_level;          /* [Manager] LogLevel=info */
+        unsigned oncpu_hz;      /* [Profile] OnCpuHz=99, 1…1000 */
+        unsigned tasks_max;     /* [Profile] MaxTasks=16: running at once */
+        unsigned processes_max; /* [Profile] MaxProcesses=4096: sampled at once */
+        bool java_attach;       /* [Profile] JavaAttach=yes: ask Java virtual machines for names */
+        uint64_t unwind_bytes;  /* [Profile] UnwindTablesMax=16M: of the kernel's memory */
+        unsigned recorder_hz;   /* [Recorder] RecorderHz=19, 0 = off */
+        unsigned recorder_sec;  /* [Recorder] RecorderSec=30, 0 = off */
+        double budget_percent;  /* [Profile] Budget=1%: of the host, for recording */
+        bool debuginfod;        /* [Symbols] Debuginfod=no */
         char debuginfod_urls[CONFIG_URLS_MAX]; /* [Symbols] DebuginfodUrls=, "" = $DEBUGINFOD_URLS */
         StoreConfig store;                     /* [Store] MaxUse= KeepFree= MaxAge= */
 } Config;

@@ -11,6 +11,7 @@
 #define NAME_PATIENCE_USEC (2 * USEC_PER_SEC)
 
 void daemon_disconnect_bus(Daemon *d) {
+        daemon_hottest_cancel(d);
         d->discovery = unit_discovery_free(d->discovery);
         d->bus = bus_free(d->bus);
         d->connection = sd_bus_flush_close_unref(d->connection);
@@ -31,6 +32,7 @@ static int connect_bus(Daemon *d) {
                 .start_task = daemon_start_manual,
                 .resolve_id = daemon_resolve_id,
                 .find_task = daemon_find_task,
+                .hottest = daemon_hottest,
                 .userdata = d,
         };
         Unit *u, *next;

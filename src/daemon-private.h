@@ -4,6 +4,8 @@
 #include "bus/bus.h"
 #include "config.h"
 #include "daemon-fetch.h"
+#include "daemon-java.h"
+#include "daemon-python.h"
 #include "daemon.h"
 #include "target/discover-units.h"
 
@@ -18,6 +20,7 @@ typedef struct Finishing {
         Task *task;
         TaskPart part;                    /* which is being named; _TASK_PART_MAX: all are */
         SymbolJob *job;                   /* NULL until its turn */
+        usec_t not_before_usec;           /* its turn is not before; what names it is being written */
         Symbols *symbols[_TASK_PART_MAX]; /* of the parts that are done */
         usec_t fetch_end_usec; /* it waits for debug files of the part, so long at most; 0: it does not */
         bool fetched;          /* has waited */
@@ -42,6 +45,8 @@ struct Daemon {
         PolicyStore *policies;
         Cooldown *cooldown;
         Trigger *trigger;
+        DaemonPython *python;
+        DaemonJava *java;
         TaskManager *tasks;
         Symbolizer *symbolizer;
         Fetcher *fetcher; /* NULL: nothing is fetched */

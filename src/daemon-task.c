@@ -144,6 +144,8 @@ static void on_task_started(Task *t, void *userdata) {
         if (task_manager_n_running(d->tasks) <= 1)
                 d->checkpoint_next_usec = clock_monotonic_usec() + CHECKPOINT_INTERVAL_USEC;
 
+        if (d->config.java_attach)
+                (void) daemon_java_ask_task(d->java, d->targets, t, clock_monotonic_usec());
         sinks_task_started(&d->sinks, t);
         if (d->bus)
                 bus_emit_task_started(d->bus, t);
@@ -166,17 +168,22 @@ static void on_task_ended(Task *t, void *userdata) {
         }
 
         f->task = t;
+        if (d->config.java_attach && !d->stopping &&
+            daemon_java_ask_task(d->java, d->targets, t, clock_monotonic_usec()) > 0)
+                f->not_before_usec = clock_monotonic_usec() + JAVA_WRITES_USEC;
         DL_APPEND(d->finishing, f);
         (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 }
 
 /* A TaskEvents.thinned. */
 static void on_task_thinned(Task *t, const char *text, void *userdata) {
-        log_notice("Task '%s' of '%s': %s.", t->id, t->unit, text);
+        Daemon *d = userdata;
+
+        sinks_task_thinned(&d->sinks, t, text);
 }
 
 int daemon_init_tasks(Daemon *d) {
-        const TaskManagerConfig config = {
+        TaskManagerConfig config = {
                 .running_max = d->config.tasks_max,
                 .oncpu_hz = d->config.oncpu_hz,
                 .unwind = &daemon_unwind_source,
@@ -198,6 +205,13 @@ int daemon_init_tasks(Daemon *d) {
         };
         int r;
 
+        r = daemon_python_new(d->host, d->probe, &d->python);
+        if (r >= 0)
+                r = daemon_java_new(d->host, &d->java);
+        if (r < 0)
+                return r;
+
+        config.python = daemon_python_source(d->python);
         r = task_manager_new(d->host, d->probe, d->targets, d->modules, &config, &events, &d->tasks);
         if (r < 0)
                 return r;
@@ -281,6 +295,9 @@ static void checkpoint_step(Daemon *d) {
 }
 
 bool daemon_idle_work(Daemon *d) {
+        if (daemon_hottest_step(d))
+                return true;
+
         if (d->finishing) {
                 if (!daemon_finish_step(d, IDLE_SLICE_USEC))
                         return false; /* looked at again with the next second */
@@ -306,6 +323,8 @@ void daemon_finish_all(Daemon *d) {
         d->checkpoint_job = symbol_job_free(d->checkpoint_job);
         d->fetcher = fetcher_free(d->fetcher); /* nobody waits any more */
 
+        for (Finishing *f = d->finishing; f; f = f->next)
+                f->not_before_usec = 0;
         while (d->finishing)
                 (void) daemon_finish_step(d, USEC_PER_SEC);
 }

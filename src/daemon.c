@@ -94,7 +94,7 @@ static int on_tick(sd_event_source *s, uint64_t scheduled_usec, void *userdata) 
         daemon_connect_bus(d, now_usec);
 
         if (task_manager_has_pending_preparation(d->tasks) || task_manager_n_running(d->tasks) > 0 ||
-            d->finishing)
+            d->finishing || d->hottest_requests)
                 (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 
         return 0;
@@ -253,10 +253,7 @@ static int init_symbols(Daemon *d) {
         if (!d->config.debuginfod)
                 return symbolizer_new(d->host, NULL, &d->symbolizer);
         r = fetcher_new(cache, d->config.debuginfod_urls, &d->fetcher);
-        if (r < 0)
-                return r;
-
-        return symbolizer_new(d->host, roots, &d->symbolizer);
+        return r < 0 ? r : symbolizer_new(d->host, roots, &d->symbolizer);
 }
 
 static int init_evidence(Daemon *d) {
@@ -349,6 +346,8 @@ Daemon *daemon_free(Daemon *d) {
 
         /* running tasks end first, so that what they recorded is named and written */
         d->tasks = task_manager_free(d->tasks);
+        d->python = daemon_python_free(d->python);
+        d->java = daemon_java_free(d->java);
         if (d->symbolizer && d->store)
                 daemon_finish_all(d);
 

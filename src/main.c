@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cprofd: command line, signals, then the daemon. */
 #include "basic/log.h"
+#include "basic/parse.h"
 #include "check.h"
 #include "cprof-config.h"
 #include "daemon.h"
 #include "fetch.h"
+#include "java-attach.h"
 #include "store/pprof.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
@@ -16,6 +19,7 @@ typedef enum Action {
         ACTION_CHECK,
         ACTION_CONVERT,
         ACTION_FETCH,
+        ACTION_ATTACH_JAVA,
         ACTION_HELP,
         ACTION_VERSION,
 } Action;
@@ -25,6 +29,7 @@ static PprofValue arg_value = PPROF_VALUE_DEFAULT;
 static const char *arg_root = "";
 static const char *arg_build_id;
 static const char *arg_cache = FETCH_DIRECTORY;
+static unsigned arg_pid;
 static DaemonOptions arg_daemon = { .log_level = -1 };
 
 static int help(void) {
@@ -46,7 +51,9 @@ static int help(void) {
              "     --fetch-debuginfo=BUILDID\n"
              "                           Get a debug file from a debuginfod server\n"
              "     --cache-directory=DIRECTORY\n"
-             "                           Keep it there instead of " FETCH_DIRECTORY);
+             "                           Keep it there instead of " FETCH_DIRECTORY "\n"
+             "     --attach-java=PID     Have that Java virtual machine name its compiled code\n"
+             "                           in /tmp/perf-PID.map");
         return EXIT_SUCCESS;
 }
 
@@ -61,6 +68,7 @@ static int parse_arguments(int argc, char **argv) {
                 ARG_CONVERT_PROFILE,
                 ARG_FETCH,
                 ARG_CACHE_DIRECTORY,
+                ARG_ATTACH_JAVA,
         };
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
@@ -72,6 +80,7 @@ static int parse_arguments(int argc, char **argv) {
                 { "fetch-debuginfo", required_argument, NULL, ARG_FETCH },
                 { "cache-directory", required_argument, NULL, ARG_CACHE_DIRECTORY },
                 { "convert-profile", optional_argument, NULL, ARG_CONVERT_PROFILE },
+                { "attach-java", required_argument, NULL, ARG_ATTACH_JAVA },
                 {},
         };
         int c;
@@ -112,6 +121,12 @@ static int parse_arguments(int argc, char **argv) {
                 case ARG_CACHE_DIRECTORY:
                         arg_cache = arg_daemon.cache_directory = optarg;
                         break;
+                case ARG_ATTACH_JAVA:
+                        if (parse_uint(optarg, 1, INT_MAX, &arg_pid) < 0)
+                                return log_error_errno(
+                                                EINVAL, "--attach-java=%s: no process number.", optarg);
+                        arg_action = ACTION_ATTACH_JAVA;
+                        break;
                 default:
                         return -EINVAL; /* getopt has said why */
                 }
@@ -139,6 +154,17 @@ static int fetch(void) {
         r = fetch_run(arg_cache, arg_build_id);
         if (r < 0)
                 (void) log_debug_errno(r, "Failed to fetch the debug file of '%s': %m", arg_build_id);
+
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int attach_java(void) {
+        int r;
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        r = java_attach((pid_t) arg_pid);
+        if (r < 0)
+                (void) log_warning_errno(r, "Java process %u does not name its compiled code: %m", arg_pid);
 
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -186,6 +212,8 @@ int main(int argc, char **argv) {
                 return convert();
         case ACTION_FETCH:
                 return fetch();
+        case ACTION_ATTACH_JAVA:
+                return attach_java();
         default:
                 return run();
         }

@@ -107,7 +107,7 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         put(MAIN_FILE,
             "# what a host of many small services wants\n"
             "[Manager]\nLogLevel=debug\n"
-            "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\nBudget=0.5%\nUnwindTablesMax=64M\n"
+            "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\nBudget=0.5%\nJavaAttach=no\nUnwindTablesMax=64M\n"
             "[Recorder]\nRecorderHz=49\nRecorderSec=2min\n"
             "[Symbols]\nDebuginfod=yes\nDebuginfodUrls=http://a http://b\n[Store]\nMaxUse=500M\nKeepFree=1G\nMaxAge=14d\n");
 
@@ -117,7 +117,7 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         cr_expect_eq(c.processes_max, 100);
         cr_expect_eq(c.unwind_bytes, 64U << 20);
         cr_expect_eq(c.budget_percent, 0.5);
-        cr_expect(c.debuginfod);
+        cr_expect(c.debuginfod && !c.java_attach);
         cr_expect_str_eq(c.debuginfod_urls, "http://a http://b");
         cr_expect(c.recorder_hz == 49 && c.recorder_sec == 120);
         cr_expect_eq(config_recorder_every(&c), 4);

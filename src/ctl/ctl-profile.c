@@ -10,13 +10,46 @@
 
 #define TOP_SHOWN 5U
 
+/* The daemon looks for new units once a second: one that was started a moment ago is not known yet. */
+#define NEW_UNIT_USEC (1100 * USEC_PER_MSEC)
+
+static int
+call_start(Ctl *c, const char *unit, ProfileKinds kinds, usec_t duration, sd_bus_message **ret_reply) {
+        char text[PROFILE_KINDS_TEXT_MAX];
+        int r;
+
+        r = ctl_connect(c);
+        if (r < 0)
+                return r;
+
+        profile_kinds_to_string(kinds, text);
+        for (bool again = false;; again = true) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                r =
+                                ctl_try_call(c,
+                                             &error,
+                                             "StartTask",
+                                             ret_reply,
+                                             "sstu",
+                                             unit,
+                                             text,
+                                             duration,
+                                             c->options.pid);
+                if (r >= 0)
+                        return r;
+                if (again || !sd_bus_error_has_name(&error, CPROF_BUS_ERROR_NO_SUCH_UNIT))
+                        return bus_complain(r, &error, "profile '%s'", unit);
+
+                (void) usleep(NEW_UNIT_USEC);
+        }
+}
+
 /* Starts the task that the options ask for. */
 static int start(Ctl *c, const char *unit, char **ret_id) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(freep) char *what = NULL;
         ProfileKinds kinds = c->options.kinds ?: PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU);
         usec_t duration = 0; /* the daemon's default */
-        char text[PROFILE_KINDS_TEXT_MAX];
         const char *id;
         int r;
 
@@ -29,18 +62,7 @@ static int start(Ctl *c, const char *unit, char **ret_id) {
                                         c->options.policy.duration);
         }
 
-        if (asprintf(&what, "profile '%s'", unit) < 0)
-                return log_error_errno(ENOMEM, "Failed to start the task: %m");
-
-        r = ctl_call(c,
-                     what,
-                     "StartTask",
-                     &reply,
-                     "sstu",
-                     unit,
-                     profile_kinds_to_string(kinds, text),
-                     duration,
-                     c->options.pid);
+        r = call_start(c, unit, kinds, duration, &reply);
         if (r < 0)
                 return r;
 

@@ -3,6 +3,7 @@
 #include "probe/probe-bpf.h"
 
 #include "basic/log.h"
+#include "probe/probe-offcpu.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -11,25 +12,6 @@
 #include <sys/stat.h>
 
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* include/linux/proc_ns.h */
-
-typedef struct ProbeBpf {
-        ProbeConfig config;
-        PidNamespace ns;
-
-        ProbeTasks *tasks;
-        ProbeEvents *events; /* from the first reading on */
-        ProbeUnwind *unwind;
-        ProbeOncpu *oncpu;   /* only while armed */
-        ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
-        unsigned oncpu_uses; /* armed for: bits by ProbeUse */
-        unsigned oncpu_every;
-        ProbeCounters oncpu_before; /* of samplers that were disarmed */
-
-        int statistics_fd; /* open: run times are counted */
-
-        int errors[_PROBE_FEATURE_MAX]; /* 0 or -errno */
-        char reasons[_PROBE_FEATURE_MAX][256];
-} ProbeBpf;
 
 int pid_namespace_read(PidNamespace *ret) {
         struct stat st;
@@ -44,251 +26,11 @@ int pid_namespace_read(PidNamespace *ret) {
         return 0;
 }
 
-static void set_feature(ProbeBpf *b, ProbeFeature feature, int error, const char *step) {
+void probe_bpf_set_feature(ProbeBpf *b, ProbeFeature feature, int error, const char *step) {
         b->errors[feature] = error;
         if (error < 0)
                 (void) probe_failure_text(step, error, b->reasons[feature], sizeof(b->reasons[feature]));
 }
-
-static void add_counters(ProbeCounters *sum, const ProbeCounters *more) {
-        sum->n_samples += more->n_samples;
-        sum->n_ring_full += more->n_ring_full;
-        sum->n_no_user_stack += more->n_no_user_stack;
-        sum->bpf_run_ns += more->bpf_run_ns;
-        sum->bpf_run_count += more->bpf_run_count;
-}
-
-static void bpf_free(void *self) {
-        ProbeBpf *b = self;
-
-        if (!b)
-                return;
-
-        probe_events_free(b->events);
-        probe_fork_free(b->fork);
-        probe_oncpu_free(b->oncpu);
-        probe_unwind_free(b->unwind);
-        probe_tasks_free(b->tasks);
-        (void) safe_close(b->statistics_fd);
-        free(b);
-}
-
-static int bpf_feature(void *self, ProbeFeature feature, const char **ret_reason) {
-        ProbeBpf *b = self;
-
-        assert(feature >= 0 && feature < _PROBE_FEATURE_MAX);
-
-        if (b->errors[feature] < 0)
-                *ret_reason = b->reasons[feature];
-
-        return b->errors[feature];
-}
-
-static int bpf_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
-        ProbeBpf *b = self;
-
-        if (!b->tasks)
-                return b->errors[PROBE_FEATURE_TASK_ITERATOR];
-
-        return probe_tasks_pass(b->tasks, fn, userdata);
-}
-
-static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
-        const char *step = NULL;
-        int r;
-
-        if (use == PROBE_USE_RECORDER && b->config.recorder_every == 0)
-                return -EOPNOTSUPP;
-
-        if (!b->oncpu) {
-                r = probe_oncpu_new(&b->ns, &b->config, b->unwind, &b->oncpu, &step);
-                set_feature(b, PROBE_FEATURE_ON_CPU, r, step);
-                if (r < 0)
-                        return r;
-
-                probe_oncpu_thin_tasks(b->oncpu, b->oncpu_every);
-                r = probe_fork_new(&b->ns, b->unwind, &b->fork);
-                set_feature(b, PROBE_FEATURE_CHILDREN, r, "loading the programs for forks");
-        }
-
-        b->oncpu_uses |= 1U << use;
-        return 0;
-}
-
-static void disarm_oncpu(ProbeBpf *b, ProbeUse use) {
-        ProbeCounters c = {};
-
-        b->oncpu_uses &= ~(1U << use);
-        if (!b->oncpu || b->oncpu_uses != 0)
-                return;
-
-        probe_oncpu_counters(b->oncpu, &c);
-        add_counters(&b->oncpu_before, &c);
-        b->fork = probe_fork_free(b->fork);
-        b->oncpu = probe_oncpu_free(b->oncpu);
-}
-
-static int bpf_arm(void *self, ProbeUse use) {
-        return use == PROBE_USE_OFF_CPU ? -EOPNOTSUPP : arm_oncpu(self, use);
-}
-
-static void bpf_disarm(void *self, ProbeUse use) {
-        ProbeBpf *b = self;
-
-        if (probe_unwind_n_watched(b->unwind, use) > 0)
-                return;
-
-        if (use != PROBE_USE_OFF_CPU)
-                disarm_oncpu(b, use);
-        if (!b->oncpu)
-                probe_unwind_release(b->unwind);
-}
-
-static void set_rate(ProbeBpf *b) {
-        bool tasks = probe_unwind_n_watched(b->unwind, PROBE_USE_ON_CPU) > 0;
-        bool recorder = probe_unwind_n_watched(b->unwind, PROBE_USE_RECORDER) > 0;
-
-        if (b->oncpu)
-                probe_oncpu_set_rate(b->oncpu, tasks, recorder);
-        if (b->fork)
-                (void) probe_fork_attach(b->fork, tasks || recorder);
-}
-
-static int bpf_watch(void *self, pid_t pid, ProbeUse use) {
-        ProbeBpf *b = self;
-        int r;
-
-        r = bpf_arm(b, use);
-        if (r < 0)
-                return r;
-
-        r = probe_unwind_watch(b->unwind, pid, use);
-        if (r < 0)
-                return r;
-
-        set_rate(b);
-        return 0;
-}
-
-static void bpf_unwatch(void *self, pid_t pid, ProbeUse use) {
-        ProbeBpf *b = self;
-
-        probe_unwind_unwatch(b->unwind, pid, use);
-        set_rate(b);
-}
-
-static int bpf_oncpu_thin(void *self, unsigned every) {
-        ProbeBpf *b = self;
-
-        if (every == 0)
-                return -ERANGE;
-
-        b->oncpu_every = every;
-        if (b->oncpu)
-                probe_oncpu_thin_tasks(b->oncpu, every);
-
-        return 0;
-}
-
-static int bpf_unwind_add(void *self, const UnwindRows *rows, uint32_t *ret_table) {
-        ProbeBpf *b = self;
-
-        return probe_unwind_table_add(b->unwind, rows, ret_table);
-}
-
-static void bpf_unwind_remove(void *self, uint32_t table) {
-        ProbeBpf *b = self;
-
-        probe_unwind_table_remove(b->unwind, table);
-}
-
-static int bpf_unwind_map(void *self, pid_t pid, const ProbeMapping *mappings, size_t n) {
-        ProbeBpf *b = self;
-
-        return probe_unwind_process_map(b->unwind, pid, mappings, n);
-}
-
-static void bpf_unwind_unmap(void *self, pid_t pid) {
-        ProbeBpf *b = self;
-
-        probe_unwind_process_unmap(b->unwind, pid);
-}
-
-static int bpf_statistics(void *self, bool on) {
-        ProbeBpf *b = self;
-        int fd;
-
-        if (!on) {
-                b->statistics_fd = safe_close(b->statistics_fd);
-                return 0;
-        }
-
-        if (b->statistics_fd >= 0)
-                return 0;
-
-        fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-        if (fd < 0)
-                return fd;
-
-        b->statistics_fd = fd;
-        return 0;
-}
-
-static int bpf_drain(void *self, ProbeSampleFn fn, void *userdata) {
-        ProbeBpf *b = self;
-
-        return b->oncpu ? probe_oncpu_read(b->oncpu, fn, userdata) : 0;
-}
-
-static int bpf_events_read(void *self, ProbeEventFn fn, void *userdata) {
-        ProbeBpf *b = self;
-        int r;
-
-        if (b->errors[PROBE_FEATURE_EVENTS] < 0)
-                return b->errors[PROBE_FEATURE_EVENTS];
-
-        if (!b->events) {
-                r = probe_events_new(&b->events);
-                set_feature(b, PROBE_FEATURE_EVENTS, r, "opening process events");
-                if (r < 0)
-                        return r;
-        }
-
-        return probe_events_pass(b->events, fn, userdata);
-}
-
-static void bpf_counters(void *self, ProbeCounters *ret) {
-        ProbeBpf *b = self;
-        ProbeCounters sum = b->oncpu_before, c = {};
-
-        if (b->oncpu)
-                probe_oncpu_counters(b->oncpu, &c);
-
-        add_counters(&sum, &c);
-        if (b->events)
-                sum.n_events_lost = probe_events_n_lost(b->events);
-        probe_unwind_counters(b->unwind, &sum);
-        *ret = sum;
-}
-
-static const ProbeOps bpf_ops = {
-        .free = bpf_free,
-        .feature = bpf_feature,
-        .tasks_read = bpf_tasks_read,
-        .arm = bpf_arm,
-        .disarm = bpf_disarm,
-        .watch = bpf_watch,
-        .unwatch = bpf_unwatch,
-        .drain = bpf_drain,
-        .events_read = bpf_events_read,
-        .oncpu_thin = bpf_oncpu_thin,
-        .unwind_add = bpf_unwind_add,
-        .unwind_remove = bpf_unwind_remove,
-        .unwind_map = bpf_unwind_map,
-        .unwind_unmap = bpf_unwind_unmap,
-        .statistics = bpf_statistics,
-        .counters = bpf_counters,
-};
 
 static int on_libbpf_print(enum libbpf_print_level level, const char *format, va_list ap) {
         char line[512];
@@ -318,6 +60,25 @@ static void ask_unwind(ProbeBpf *b) {
 #endif
 }
 
+/* With the part that reads interpreters; where the kernel refuses that, without. */
+static void ask_oncpu(ProbeBpf *b) {
+#if defined(__x86_64__)
+        b->errors[PROBE_FEATURE_PYTHON] = 0;
+#endif
+        if (probe_bpf_arm(b, PROBE_USE_ON_CPU) < 0) {
+                int error = b->errors[PROBE_FEATURE_ON_CPU];
+
+                probe_bpf_set_feature(
+                                b,
+                                PROBE_FEATURE_PYTHON,
+                                error,
+                                "loading the on-CPU sampler with Python frames");
+                (void) probe_bpf_arm(b, PROBE_USE_ON_CPU);
+        }
+
+        probe_bpf_disarm(b, PROBE_USE_ON_CPU);
+}
+
 /* Tries everything once, so that what can't work is known before a policy relies on it. */
 static void ask_features(ProbeBpf *b) {
         int r;
@@ -325,20 +86,21 @@ static void ask_features(ProbeBpf *b) {
         r = pid_namespace_read(&b->ns);
         if (r < 0) {
                 for (ProbeFeature f = 0; f < _PROBE_FEATURE_MAX; f++)
-                        set_feature(b, f, r, "reading /proc/self/ns/pid");
+                        probe_bpf_set_feature(b, f, r, "reading /proc/self/ns/pid");
                 return;
         }
 
         for (ProbeFeature f = PROBE_FEATURE_UNWIND; f < _PROBE_FEATURE_MAX; f++)
-                set_feature(b, f, -EOPNOTSUPP, "looking for it");
+                probe_bpf_set_feature(b, f, -EOPNOTSUPP, "looking for it");
 
-        set_feature(b, PROBE_FEATURE_EVENTS, probe_events_try(), "opening process events");
+        probe_bpf_set_feature(b, PROBE_FEATURE_EVENTS, probe_events_try(), "opening process events");
 
         r = probe_tasks_new(&b->ns, &b->tasks);
-        set_feature(b, PROBE_FEATURE_TASK_ITERATOR, r, "loading the task iterator");
+        probe_bpf_set_feature(b, PROBE_FEATURE_TASK_ITERATOR, r, "loading the task iterator");
 
-        if (bpf_arm(b, PROBE_USE_ON_CPU) >= 0)
-                bpf_disarm(b, PROBE_USE_ON_CPU);
+        ask_oncpu(b);
+        if (probe_bpf_arm(b, PROBE_USE_OFF_CPU) >= 0)
+                probe_bpf_disarm(b, PROBE_USE_OFF_CPU);
 
         ask_unwind(b);
 }
@@ -356,6 +118,10 @@ static void configure(ProbeBpf *b, const ProbeConfig *config) {
 static int ask(ProbeBpf *b) {
         ProbeConfig small = b->config;
         int r;
+
+        r = probe_python_new(&b->python);
+        if (r < 0)
+                return r;
 
         small.unwind_bytes = sizeof(struct cprof_unwind_row);
         r = probe_unwind_new(&small, &b->unwind);
@@ -386,11 +152,11 @@ int probe_new(const ProbeConfig *config, Probe **ret_probe) {
         configure(b, config);
         r = ask(b);
         if (r < 0) {
-                bpf_free(b);
+                probe_bpf_free(b);
                 return r;
         }
 
-        *p = (Probe){ .ops = &bpf_ops, .self = b };
+        *p = (Probe){ .ops = &probe_bpf_ops, .self = b };
         *ret_probe = TAKE_PTR(p);
         return 0;
 }

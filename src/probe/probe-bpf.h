@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "probe/probe-python.h"
 #include "probe/probe-unwind.h"
 #include "probe/probe.h"
 
@@ -21,13 +22,19 @@ ProbeTasks *probe_tasks_free(ProbeTasks *t);
 DEFINE_CLEANUP(ProbeTasks *, probe_tasks_free)
 int probe_tasks_pass(ProbeTasks *t, ProbeTaskFn fn, void *userdata);
 
+/* What all samplers share. */
+typedef struct ProbeShared {
+        ProbeUnwind *unwind;
+        ProbePython *python; /* NULL: without the code that reads interpreters */
+} ProbeShared;
+
 /* probe-oncpu.c: loaded, linked, events disabled until probe_oncpu_set_rate(). *reterr_step names what
- * failed. @unwind is borrowed until probe_oncpu_free(). */
+ * failed. What @shared refers to is borrowed until probe_oncpu_free(). */
 typedef struct ProbeOncpu ProbeOncpu;
 int probe_oncpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
-                ProbeUnwind *unwind,
+                const ProbeShared *shared,
                 ProbeOncpu **ret_oncpu,
                 const char **reterr_step);
 ProbeOncpu *probe_oncpu_free(ProbeOncpu *o);
@@ -56,3 +63,35 @@ int probe_fork_attach(ProbeFork *f, bool on); /* off: forgets those children */
 
 /* probe-features.c: what a refused @step (a verb phrase) with -errno @error means here, for a person. */
 const char *probe_failure_text(const char *step, int error, char *buf, size_t size);
+
+/* The whole, for probe-bpf.c, which makes it, and probe-bpf-ops.c, which works with it. */
+typedef struct ProbeOffcpu ProbeOffcpu;
+typedef struct ProbeBpf {
+        ProbeConfig config;
+        PidNamespace ns;
+
+        ProbeTasks *tasks;
+        ProbeEvents *events; /* from the first reading on */
+        ProbeUnwind *unwind;
+        ProbePython *python;
+        ProbeOncpu *oncpu;   /* only while armed */
+        ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
+        ProbeOffcpu *offcpu; /* ditto */
+        unsigned oncpu_uses; /* armed for: bits by ProbeUse */
+        unsigned oncpu_every;
+        ProbeCounters oncpu_before; /* of samplers that were disarmed */
+        uint64_t offcpu_threshold_nsec;
+
+        int statistics_fd; /* open: run times are counted */
+
+        int errors[_PROBE_FEATURE_MAX]; /* 0 or -errno */
+        char reasons[_PROBE_FEATURE_MAX][256];
+} ProbeBpf;
+
+extern const ProbeOps probe_bpf_ops;
+void probe_bpf_free(void *self);
+int probe_bpf_arm(void *self, ProbeUse use);
+void probe_bpf_disarm(void *self, ProbeUse use);
+
+/* Available with @error 0; else why, by the @step (a verb phrase) that failed. */
+void probe_bpf_set_feature(ProbeBpf *b, ProbeFeature feature, int error, const char *step);

@@ -67,7 +67,8 @@ static size_t ring_bytes(const ProbeConfig *config, int n_cpus) {
         return bytes;
 }
 
-static int load(ProbeOncpu *o, const PidNamespace *ns, const ProbeConfig *config, ProbeUnwind *unwind) {
+static int
+load(ProbeOncpu *o, const PidNamespace *ns, const ProbeConfig *config, const ProbeShared *shared) {
         int r;
 
         o->skel = cprof_oncpu__open();
@@ -78,8 +79,15 @@ static int load(ProbeOncpu *o, const PidNamespace *ns, const ProbeConfig *config
         o->skel->rodata->our_pidns_is_first = ns->is_first;
         o->skel->rodata->recorder_every = config->recorder_every;
 
+        o->skel->rodata->python_enabled = shared->python != NULL;
+        if (shared->python) {
+                r = probe_python_share(shared->python, o->skel->maps.python_offsets);
+                if (r < 0)
+                        return r;
+        }
+
         r = probe_unwind_share(
-                        unwind,
+                        shared->unwind,
                         o->skel->maps.unwind_rows,
                         o->skel->maps.unwind_mappings,
                         o->skel->maps.targets);
@@ -148,7 +156,7 @@ static int open_events(ProbeOncpu *o) {
 int probe_oncpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
-                ProbeUnwind *unwind,
+                const ProbeShared *shared,
                 ProbeOncpu **ret_oncpu,
                 const char **reterr_step) {
         _cleanup_(probe_oncpu_freep) ProbeOncpu *o = NULL;
@@ -175,7 +183,7 @@ int probe_oncpu_new(
         for (int i = 0; i < n_cpus; i++)
                 o->event_fds[i] = -EBADF;
 
-        r = load(o, ns, config, unwind);
+        r = load(o, ns, config, shared);
         if (r < 0)
                 return r;
 

@@ -5,6 +5,7 @@
 
 #include "basic/hash.h"
 #include "probe/shared-array.h"
+#include "probe/table-list.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -13,13 +14,6 @@
 _Static_assert(1 << PROBE_USE_ON_CPU == CPROF_USE_ON_CPU && 1 << PROBE_USE_RECORDER == CPROF_USE_RECORDER &&
                                1 << PROBE_USE_OFF_CPU == CPROF_USE_OFF_CPU,
                "a use is a bit in the target");
-
-#define TABLES_MAX 65536U
-
-typedef struct Table {
-        Place rows;
-        bool taken;
-} Table;
 
 typedef struct Target {
         pid_t pid;
@@ -36,8 +30,7 @@ struct ProbeUnwind {
         SharedArray rows, mappings; /* fd -EBADF: not made yet */
         int targets_fd;
 
-        Table *tables;
-        size_t n_tables;
+        TableList tables;
 
         Target *targets; /* of those that have anything, watched or not */
         unsigned n_listed;
@@ -113,7 +106,7 @@ ProbeUnwind *probe_unwind_free(ProbeUnwind *u) {
         }
 
         destroy_maps(u);
-        free(u->tables);
+        table_list_done(&u->tables);
         free(u);
         return NULL;
 }
@@ -269,28 +262,6 @@ unsigned probe_unwind_n_watched(const ProbeUnwind *u, ProbeUse use) {
         return u->n_watched[use];
 }
 
-static int free_table(ProbeUnwind *u, uint32_t *ret_table) {
-        Table *tables;
-
-        for (size_t i = 0; i < u->n_tables; i++)
-                if (!u->tables[i].taken) {
-                        *ret_table = (uint32_t) i;
-                        return 0;
-                }
-
-        if (u->n_tables >= TABLES_MAX)
-                return -ENOSPC;
-
-        tables = reallocarray(u->tables, u->n_tables + 1, sizeof(*tables));
-        if (!tables)
-                return -ENOMEM;
-
-        u->tables = tables;
-        *ret_table = (uint32_t) u->n_tables;
-        u->tables[u->n_tables++] = (Table){};
-        return 0;
-}
-
 static int refused(ProbeUnwind *u, int r) {
         u->n_refused += r == -ENOSPC;
         return r;
@@ -305,7 +276,7 @@ int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret
         if (r < 0)
                 return r;
 
-        r = free_table(u, &table);
+        r = table_list_get(&u->tables, &table);
         if (r < 0)
                 return refused(u, r);
 
@@ -318,17 +289,16 @@ int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret
                        rows->rows,
                        rows->n * sizeof(rows->rows[0]));
 
-        u->tables[table] = (Table){ .rows = place, .taken = true };
+        table_list_set(&u->tables, table, &place);
         *ret_table = table;
         return 0;
 }
 
 void probe_unwind_table_remove(ProbeUnwind *u, uint32_t table) {
-        if (table >= u->n_tables || !u->tables[table].taken)
-                return;
+        Place rows = table_list_rows(&u->tables, table);
 
-        shared_array_give(&u->rows, &u->tables[table].rows);
-        u->tables[table].taken = false;
+        shared_array_give(&u->rows, &rows);
+        table_list_put(&u->tables, table);
 }
 
 static void write_mappings(ProbeUnwind *u, uint32_t first, const ProbeMapping *mappings, size_t n) {
@@ -336,7 +306,7 @@ static void write_mappings(ProbeUnwind *u, uint32_t first, const ProbeMapping *m
 
         for (size_t i = 0; i < n; i++) {
                 const ProbeMapping *m = mappings + i;
-                Place rows = m->table < u->n_tables ? u->tables[m->table].rows : (Place){};
+                Place rows = table_list_rows(&u->tables, m->table);
 
                 to[first + i] = (struct cprof_unwind_mapping){
                         .start = m->start,

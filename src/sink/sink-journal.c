@@ -140,6 +140,21 @@ void journal_entry_for_start(JournalEntry *e, const Task *t) {
         add_task(e, t, CPROF_MESSAGE_TASK_STARTED, LOG_NOTICE);
 }
 
+void journal_entry_for_thinned(JournalEntry *e, const Task *t, const char *text) {
+        _cleanup_(strbuf_done) StrBuf b = {};
+
+        assert(e);
+        assert(t);
+        assert(text);
+
+        add_target(&b, t);
+        strbuf_addf(&b, ": %s (task %s).", text, t->id);
+
+        add_message(e, &b);
+        add_task(e, t, CPROF_MESSAGE_TASK_THINNED, LOG_NOTICE);
+        journal_entry_addf(e, "CPROF_THINNED=%s", text);
+}
+
 /* How long it ran, to the second unless it was shorter. */
 static const char *format_run_time(const Task *t, char buf[static TIMESPAN_TEXT_MAX]) {
         usec_t run = t->ended.monotonic_usec - MIN_OF(t->started.monotonic_usec, t->ended.monotonic_usec);
@@ -255,6 +270,13 @@ static int journal_task_started(void *self, const Task *t) {
         return journal_entry_send(&e);
 }
 
+static int journal_task_thinned(void *self, const Task *t, const char *text) {
+        _cleanup_(journal_entry_done) JournalEntry e = {};
+
+        journal_entry_for_thinned(&e, t, text);
+        return journal_entry_send(&e);
+}
+
 static int journal_task_ended(void *self, const Task *t, const TaskEvidence *evidence) {
         _cleanup_(journal_entry_done) JournalEntry e = {};
 
@@ -265,5 +287,6 @@ static int journal_task_ended(void *self, const Task *t, const TaskEvidence *evi
 const SinkOps sink_journal_ops = {
         .name = "journal",
         .task_started = journal_task_started,
+        .task_thinned = journal_task_thinned,
         .task_ended = journal_task_ended,
 };

@@ -6,4 +6,5 @@
 
 /* The entries without sending them. Each fills the zero-initialised @e; its error sticks in there. */
 void journal_entry_for_start(JournalEntry *e, const Task *t);
+void journal_entry_for_thinned(JournalEntry *e, const Task *t, const char *text);
 void journal_entry_for_end(JournalEntry *e, const Task *t);

@@ -46,6 +46,19 @@ void sinks_task_started(Sinks *s, const Task *t) {
                         sinks_note(s, i, t, "the start", s->items[i].ops->task_started(s->items[i].self, t));
 }
 
+void sinks_task_thinned(Sinks *s, const Task *t, const char *text) {
+        assert(s);
+        assert(t);
+        assert(text);
+
+        for (size_t i = 0; i < s->n; i++) {
+                const SinkOps *ops = s->items[i].ops;
+
+                if (ops->task_thinned)
+                        sinks_note(s, i, t, "the lower rate", ops->task_thinned(s->items[i].self, t, text));
+        }
+}
+
 void sinks_task_checkpoint(Sinks *s, const Task *t, const TaskEvidence *evidence) {
         assert(s);
         assert(t);

@@ -18,6 +18,8 @@ typedef struct SinkOps {
         const char *name;
         /* A task began; its causes are filled. */
         int (*task_started)(void *self, const Task *t);
+        /* It records less from now on or is about to be stopped, for what recording costs; @text says so. */
+        int (*task_thinned)(void *self, const Task *t, const char *text);
         /* Data so far (periodic checkpoint): profile and names are those of now; the time before may be
          * missing. */
         int (*task_checkpoint)(void *self, const Task *t, const TaskEvidence *evidence);
@@ -39,6 +41,7 @@ typedef struct Sinks {
 int sinks_add(Sinks *s, const SinkOps *ops, void *self); /* -E2BIG */
 /* Fan-out; a sink's failure is logged there (rate-limited) and counted. */
 void sinks_task_started(Sinks *s, const Task *t);
+void sinks_task_thinned(Sinks *s, const Task *t, const char *text);
 void sinks_task_checkpoint(Sinks *s, const Task *t, const TaskEvidence *evidence);
 void sinks_task_ended(Sinks *s, const Task *t, const TaskEvidence *evidence);
 

@@ -11,11 +11,12 @@
 
 typedef struct LocationItem {
         Frame frame; /* the key */
-        uint32_t function;
+        uint32_t function, line;
 } LocationItem;
 
 typedef struct FunctionItem {
         uint32_t name, system_name, filename; /* strings */
+        uint32_t first_line;
 } FunctionItem;
 
 static bool equal_strings(const void *a, const void *b) {
@@ -105,10 +106,31 @@ void pprof_tables_done(PprofTables *t) {
         *t = (PprofTables){};
 }
 
-static int add_function(PprofTables *t, Frame frame, uint32_t filename, uint32_t *ret_function) {
-        SymbolName name = symbols_name(t->symbols, frame);
+/* Where the source of interpreted code is. @l knows its frame. */
+static int add_source(PprofTables *t, LocationItem *l, FunctionItem *f) {
+        const Module *m = profile_module(t->profile, frame_module(l->frame));
+        const Function *function;
+
+        if (!m || m->type != MODULE_PYTHON)
+                return 0;
+
+        function = function_table_get(m->functions, function_offset_index(frame_offset(l->frame)));
+        if (!function)
+                return 0;
+
+        l->line = function_offset_line(frame_offset(l->frame));
+        f->first_line = function->first_line;
+        return pprof_tables_add_string(t, function->file, &f->filename);
+}
+
+static int add_function(PprofTables *t, LocationItem *l, uint32_t filename) {
+        SymbolName name = symbols_name(t->symbols, l->frame);
         FunctionItem f = { .filename = filename };
         int r;
+
+        r = add_source(t, l, &f);
+        if (r < 0)
+                return r;
 
         r = pprof_tables_add_string(t, name.name, &f.name);
         if (r < 0)
@@ -120,9 +142,10 @@ static int add_function(PprofTables *t, Frame frame, uint32_t filename, uint32_t
 
         return intern_add(
                         &t->functions,
-                        hash_u64(hash_u64(t->seed, (uint64_t) f.name << 32 | f.system_name), filename),
+                        hash_u64(hash_u64(t->seed, (uint64_t) f.name << 32 | f.system_name),
+                                 (uint64_t) f.first_line << 32 | f.filename),
                         &f,
-                        ret_function);
+                        &l->function);
 }
 
 static uint64_t frame_address(Frame frame) {
@@ -157,7 +180,7 @@ int pprof_tables_add_location(PprofTables *t, Frame frame, uint64_t *ret_id) {
         m->low = MIN_OF(m->low, address);
         m->high = MAX_OF(m->high, address);
 
-        r = add_function(t, frame, m->path_string, &l.function);
+        r = add_function(t, &l, m->path_string);
         if (r < 0)
                 return r;
 
@@ -244,6 +267,7 @@ static int write_locations(const PprofTables *t, PprofWriter *w) {
                 unsigned module = frame_module(l->frame);
 
                 line.function_id = (uint64_t) l->function + 1;
+                line.line = l->line;
                 location.id = (uint64_t) i + 1;
                 location.mapping_id = profile_module(t->profile, module) ? (uint64_t) module + 1 : 0;
                 location.address = frame_address(l->frame);
@@ -269,6 +293,7 @@ static int write_functions(const PprofTables *t, PprofWriter *w) {
                 function.name = f->name;
                 function.system_name = f->system_name;
                 function.filename = f->filename;
+                function.start_line = f->first_line;
 
                 r = pprof_writer_message(w, PPROF_FIELD_FUNCTION, &function.base);
                 if (r < 0)

@@ -40,6 +40,7 @@ static const TaskRecordField losses[] = {
         { "ring_full", offsetof(Task, losses.n_ring_full) },
         { "no_user_stack", offsetof(Task, losses.n_no_user_stack) },
         { "unknown_frames", offsetof(Task, losses.n_unknown_frames) },
+        { "python_mismatch", offsetof(Task, losses.n_python_mismatch) },
         { "over_cap", offsetof(Task, losses.n_over_cap) },
         { "processes_missed", offsetof(Task, losses.n_processes_missed) },
         { "offcpu_table_full", offsetof(Task, losses.n_offcpu_table_full) },

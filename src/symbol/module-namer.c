@@ -149,6 +149,11 @@ static int step_begin(ModuleNamer *n) {
                 if (n->module->perf_map_fd >= 0)
                         r = begin_perf_map(n);
                 break;
+        case MODULE_PYTHON:
+                symbols_set_module(n->symbols, n->module_index, SYMBOL_SOURCE_PYTHON, "");
+                n->state = NAMER_NAME;
+                r = 0;
+                break;
         default:
                 break;
         }
@@ -227,6 +232,17 @@ static uint64_t frame_address(const ModuleNamer *n, Frame frame) {
         return address;
 }
 
+static int find_function(const ModuleNamer *n, Frame frame, char ret_name[static SYMBOL_NAME_MAX + 1]) {
+        const Function *f;
+
+        f = function_table_get(n->module->functions, function_offset_index(frame_offset(frame)));
+        if (!f)
+                return -ENOENT;
+
+        (void) snprintf(ret_name, SYMBOL_NAME_MAX + 1, "%s", f->name);
+        return 0;
+}
+
 static int find_name(const ModuleNamer *n, size_t i, char ret_name[static SYMBOL_NAME_MAX + 1]) {
         uint64_t address;
         int r;
@@ -244,6 +260,8 @@ static int find_name(const ModuleNamer *n, size_t i, char ret_name[static SYMBOL
 
         if (n->kernel_symbols)
                 return symbol_table_name(n->kernel_symbols, frame_address(n, n->frames[i]), ret_name);
+        if (n->module && n->module->type == MODULE_PYTHON)
+                return find_function(n, n->frames[i], ret_name);
         if (n->perf_map)
                 return perf_map_name(n->perf_map, i, ret_name);
         return -ENOENT;

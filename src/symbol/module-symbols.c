@@ -15,6 +15,7 @@ const char *symbol_source_to_string(SymbolSource source) {
                 [SYMBOL_SOURCE_PERF_MAP] = "perf-map",
                 [SYMBOL_SOURCE_KALLSYMS] = "kallsyms",
                 [SYMBOL_SOURCE_VDSO] = "vdso",
+                [SYMBOL_SOURCE_PYTHON] = "python",
         };
 
         assert(source < _SYMBOL_SOURCE_MAX);

@@ -14,6 +14,7 @@ typedef enum SymbolSource {
         SYMBOL_SOURCE_PERF_MAP,
         SYMBOL_SOURCE_KALLSYMS,
         SYMBOL_SOURCE_VDSO,
+        SYMBOL_SOURCE_PYTHON,
         _SYMBOL_SOURCE_MAX,
 } SymbolSource;
 

@@ -47,7 +47,7 @@ Symbols *symbol_job_take(SymbolJob *j);
 SymbolName symbols_name(const Symbols *s, Frame frame);
 /* Hex build id of the profile's module, NULL if it has none. */
 const char *symbols_build_id(const Symbols *s, unsigned module_index);
-/* "symtab", "debug-file", "mini-debug-info", "dynsym", "perf-map", "kallsyms", "vdso", "none" */
+/* "symtab", "debug-file", "mini-debug-info", "dynsym", "perf-map", "kallsyms", "vdso", "python", "none" */
 const char *symbols_source(const Symbols *s, unsigned module_index);
 uint64_t symbols_n_frames(const Symbols *s); /* distinct frames */
 uint64_t symbols_n_known(const Symbols *s);

@@ -58,6 +58,7 @@ Module *module_ref(Module *m) {
 static Module *module_free(Module *m) {
         (void) safe_close(m->perf_map_fd);
         (void) safe_close(m->fd);
+        function_table_free(m->functions);
         free(m->image);
         free(m->path);
         free(m);
@@ -234,11 +235,15 @@ int module_table_get_vdso(ModuleTable *t, void *image, size_t size, Module **ret
         return 0;
 }
 
-int module_table_get_anon(ModuleTable *t, pid_t pid, uint64_t start_ticks, Module **ret) {
-        static const char path[] = "[anon]";
-        uint64_t key[_KEY_MAX] = {
-                [KEY_TYPE] = MODULE_ANON, [KEY_A] = (uint64_t) pid, [KEY_B] = start_ticks
-        };
+/* What belongs to one process: found by it, else added. Returns 1 if it is new. */
+static int
+get_of_process(ModuleTable *t,
+               ModuleType type,
+               const char *path,
+               pid_t pid,
+               uint64_t start_ticks,
+               Module **ret) {
+        uint64_t key[_KEY_MAX] = { [KEY_TYPE] = type, [KEY_A] = (uint64_t) pid, [KEY_B] = start_ticks };
         Module *m;
         int r;
 
@@ -246,15 +251,42 @@ int module_table_get_anon(ModuleTable *t, pid_t pid, uint64_t start_ticks, Modul
         assert(ret);
 
         m = table_find(t, key);
-        if (!m) {
-                r = table_add(t, key, path, strlen(path), &m);
-                if (r < 0)
-                        return r;
-
-                m->pid = pid;
-                m->start_ticks = start_ticks;
+        if (m) {
+                *ret = m;
+                return 0;
         }
 
+        r = table_add(t, key, path, strlen(path), &m);
+        if (r < 0)
+                return r;
+
+        m->pid = pid;
+        m->start_ticks = start_ticks;
         *ret = m;
+        return 1;
+}
+
+int module_table_get_anon(ModuleTable *t, pid_t pid, uint64_t start_ticks, Module **ret) {
+        int r;
+
+        r = get_of_process(t, MODULE_ANON, "[anon]", pid, start_ticks, ret);
+        return r < 0 ? r : 0;
+}
+
+int module_table_get_python(ModuleTable *t, pid_t pid, uint64_t start_ticks, Module **ret) {
+        _cleanup_(module_unrefp) Module *m = NULL;
+        int r;
+
+        r = get_of_process(t, MODULE_PYTHON, "[python]", pid, start_ticks, &m);
+        if (r < 0)
+                return r;
+
+        if (r > 0) {
+                r = function_table_new(&m->functions);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = TAKE_PTR(m);
         return 0;
 }

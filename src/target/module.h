@@ -3,6 +3,7 @@
 
 #include "basic/cleanup.h"
 #include "basic/hash.h"
+#include "target/function-table.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,11 +16,28 @@ typedef enum ModuleType {
         MODULE_VDSO,   /* an ELF image in memory; offsets from its start; shared by all processes of one boot
                         */
         MODULE_ANON,   /* a process's memory without a file (JIT); addresses are absolute in that process */
+        MODULE_PYTHON, /* functions of the interpreter of one process; offsets are function_offset()s */
         _MODULE_TYPE_MAX,
         _MODULE_TYPE_INVALID = -EINVAL,
 } ModuleType;
 
 typedef struct ModuleTable ModuleTable;
+
+#define MODULE_PYTHON_EVAL_MAX 4U
+
+/* What is known of a file that may be an interpreter; of task/task-python.h. */
+typedef struct ModulePython {
+        bool checked;                /* was looked for */
+        unsigned version;            /* PY_VERSION_HEX >> 16; 0: it is none */
+        uint64_t runtime, code_type; /* addresses in the file's own terms */
+        uint64_t code_shift;         /* from an offset of its code in the file to the address */
+
+        /* The loop that runs byte code, as offsets; the first part is where it begins. */
+        unsigned n_eval;
+        struct {
+                uint64_t start, end;
+        } eval[MODULE_PYTHON_EVAL_MAX];
+} ModulePython;
 
 /* A piece of code that frames point into. Shared by reference count; identity for files is (device, inode,
  * change time), so that a replaced file is another module and a deleted one stays readable. */
@@ -28,7 +46,8 @@ typedef struct Module {
         unsigned n_ref;
         ModuleTable *table; /* borrowed, outlives us */
 
-        char *path; /* as the process sees it, "/usr/bin/openssl"; "[kernel.kallsyms]"; "[vdso]"; "[anon]" */
+        char *path; /* as the process sees it, "/usr/bin/openssl"; "[kernel.kallsyms]"; "[vdso]"; "[anon]";
+                       "[python]" */
         int fd; /* MODULE_FILE: the file itself, read-only, kept open; -EBADF if it could not be opened */
         int open_error; /* -errno of that */
 
@@ -40,7 +59,12 @@ typedef struct Module {
         void *image; /* MODULE_VDSO: copy of its memory */
         size_t image_size;
 
-        /* MODULE_ANON */
+        ModulePython python; /* MODULE_FILE */
+
+        /* MODULE_PYTHON */
+        FunctionTable *functions;
+
+        /* MODULE_ANON and MODULE_PYTHON */
         pid_t pid, ns_pid;
         uint64_t start_ticks;
         int perf_map_fd; /* /tmp/perf-NSPID.map below the process's root, opened on first use; -EBADF if none
@@ -86,3 +110,6 @@ int module_table_get_vdso(ModuleTable *t, void *image, size_t size, Module **ret
 
 /* The code without a file of one process. */
 int module_table_get_anon(ModuleTable *t, pid_t pid, uint64_t start_ticks, Module **ret);
+
+/* What its interpreter runs. */
+int module_table_get_python(ModuleTable *t, pid_t pid, uint64_t start_ticks, Module **ret);

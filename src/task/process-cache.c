@@ -13,6 +13,7 @@ struct ProcessCache {
         ProcessEntry *changed;
         UnwindTables *unwind; /* borrowed, outlives us; may be NULL */
         ProcessCacheCounters counters;
+        const PythonSource *python; /* borrowed, outlives us; may be NULL */
 };
 
 int process_cache_new(const Host *host, ModuleTable *modules, ProcessCache **ret_cache) {
@@ -65,6 +66,9 @@ static void process_cache_drop(ProcessCache *c, ProcessEntry *e) {
         process_cache_unchange(c, e);
         process_cache_unpublish(c, e);
         HASH_DEL(c->entries, e);
+        if (c->python)
+                c->python->forget(e->key, c->python->userdata);
+        (void) module_unref(e->python);
         free(e);
 }
 
@@ -147,6 +151,15 @@ bool process_cache_has_queued(const ProcessCache *c) {
         return c->queue != NULL;
 }
 
+/* Others depend on what is mapped. */
+static void process_cache_publish(ProcessCache *c, ProcessEntry *e) {
+        /* Without it its stacks are short, as is counted there. */
+        if (c->unwind)
+                (void) unwind_tables_publish(c->unwind, e->key.pid, e->maps);
+        if (c->python)
+                c->python->detect(e->key, e->maps, c->python->userdata);
+}
+
 /* Reads, or reads again, whatever was known. */
 static int process_cache_refresh(ProcessCache *c, ProcessEntry *e) {
         uint64_t begin_nsec = clock_thread_cpu_nsec();
@@ -162,9 +175,8 @@ static int process_cache_refresh(ProcessCache *c, ProcessEntry *e) {
         if (r < 0 && ran_exec)
                 process_cache_unpublish(c, e); /* of another program: no name is better than a wrong one */
 
-        /* Without it its stacks are short, as is counted there. */
-        if (r >= 0 && c->unwind)
-                (void) unwind_tables_publish(c->unwind, e->key.pid, e->maps);
+        if (r >= 0)
+                process_cache_publish(c, e);
 
         e->cost_usec = (clock_thread_cpu_nsec() - begin_nsec) / NSEC_PER_USEC;
         return MIN_OF(r, 0);
@@ -239,8 +251,8 @@ int process_cache_inherit(ProcessCache *c, const ProcessEntry *parent, ProcessEn
                 return 0;
 
         r = process_maps_copy(parent->maps, child->key, &child->maps);
-        if (r >= 0 && c->unwind)
-                (void) unwind_tables_publish(c->unwind, child->key.pid, child->maps);
+        if (r >= 0)
+                process_cache_publish(c, child);
 
         return r;
 }
@@ -295,6 +307,34 @@ int process_cache_resolve(
 
 unsigned process_cache_size(const ProcessCache *c) {
         return HASH_COUNT(c->entries);
+}
+
+void process_cache_set_python(ProcessCache *c, const PythonSource *source) {
+        assert(!c->entries);
+
+        c->python = source;
+}
+
+unsigned process_cache_resolve_python(
+                ProcessCache *c,
+                ProcessEntry *e,
+                const struct cprof_sample *sample,
+                usec_t now_usec,
+                ResolvedFrame *frames,
+                unsigned n,
+                bool *ret_misfit) {
+        bool consistent;
+
+        if (!c->python)
+                return n;
+
+        if (!e->python &&
+            module_table_get_python(c->modules, e->key.pid, e->key.start_ticks, &e->python) < 0)
+                return n;
+
+        n = python_resolve(c->python, e->key, e->python, sample, now_usec, frames, n, &consistent);
+        *ret_misfit = !consistent;
+        return n;
 }
 
 ProcessEntry *process_cache_entries(const ProcessCache *c) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "target/process-maps.h"
+#include "task/task-python.h"
 #include "task/unwind-tables.h"
 
 /* The mappings of processes that are sampled or may soon be: one ProcessMaps per process, whoever uses it.
@@ -30,6 +31,7 @@ typedef struct ProcessEntry {
         unsigned n_users; /* tasks that sample it */
         void *users;      /* their list, kept by the user */
         bool wanted;      /* held because a policy watches it */
+        Module *python;   /* its functions; NULL: none seen yet */
         bool recorded;    /* sampled for the flight recorder; only while wanted */
         bool stale;       /* ran exec: read again before the next use */
         bool ran_exec;    /* what was mapped before explains nothing any more */
@@ -103,6 +105,20 @@ int process_cache_resolve(
                 const FrameQuery *q,
                 Module **ret_module,
                 uint64_t *ret_offset);
+
+/* Who knows of interpreters; borrowed, outlives us. Without it there are no Python frames. */
+void process_cache_set_python(ProcessCache *c, const PythonSource *source);
+
+/* As python_resolve(); without a source nothing happens. *ret_misfit: native and Python
+ * frames did not fit each other. */
+unsigned process_cache_resolve_python(
+                ProcessCache *c,
+                ProcessEntry *e,
+                const struct cprof_sample *sample,
+                usec_t now_usec,
+                ResolvedFrame *frames,
+                unsigned n,
+                bool *ret_misfit);
 
 unsigned process_cache_size(const ProcessCache *c);
 ProcessEntry *process_cache_entries(const ProcessCache *c); /* iterate with HASH_ITER(hh, …) */

@@ -26,7 +26,7 @@ static inline uint64_t frame_offset(Frame f) { /* of a kernel module: sign-exten
 #define PROFILE_MODULE_UNKNOWN 1U /* no mapping held the address, or too many modules; offset = address */
 #define PROFILE_MODULES_MAX 65535U
 #define PROFILE_STACKS_MAX 200000U /* unique ones; samples beyond are counted in n_over_cap */
-#define PROFILE_FRAMES_MAX 256U    /* per stack; more are over the cap as well */
+#define PROFILE_FRAMES_MAX 384U    /* per stack; more are over the cap as well */
 #define PROFILE_THREADS_MAX 16384U /* names; samples of further ones go to PROFILE_THREAD_OTHER */
 #define PROFILE_THREAD_OTHER "(others)"
 

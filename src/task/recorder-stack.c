@@ -157,7 +157,7 @@ size_t resolved_stack_bytes(const ResolvedStack *s) {
 /* What tells stacks apart, as it lies in RecorderStack. */
 typedef struct StackKey {
         uint64_t n_kernel;
-        Frame frames[2 * CPROF_STACK_MAX];
+        Frame frames[STACK_FRAMES_MAX];
 } StackKey;
 _Static_assert(offsetof(RecorderStack, frames) - offsetof(RecorderStack, n_kernel) ==
                                offsetof(StackKey, frames),

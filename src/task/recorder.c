@@ -243,7 +243,7 @@ static bool entry_matches(const Entry *e, const RecorderFilter *f) {
 }
 
 static void extract_entry(const Recorder *r, const Entry *e, Profile *p) {
-        Frame frames[2 * CPROF_STACK_MAX];
+        Frame frames[STACK_FRAMES_MAX];
 
         for (unsigned i = 0; i < e->stack->n_frames; i++) {
                 Frame f = e->stack->frames[i];

@@ -7,6 +7,23 @@ static uint64_t frame_address(uint64_t address, unsigned index) {
         return index > 0 && address > 0 ? address - 1 : address;
 }
 
+static void
+resolve_python(ResolvedStack *s,
+               ProcessCache *cache,
+               ProcessEntry *e,
+               const struct cprof_sample *sample,
+               usec_t now_usec) {
+        s->n_python = 0;
+        s->python_misfit = false;
+        if (sample->n_python == 0)
+                return;
+
+        s->n_user = process_cache_resolve_python(
+                        cache, e, sample, now_usec, s->user, s->n_user, &s->python_misfit);
+        for (unsigned i = 0; i < s->n_user; i++)
+                s->n_python += s->user[i].module && s->user[i].module->type == MODULE_PYTHON;
+}
+
 void stack_resolve(
                 ResolvedStack *s,
                 ProcessCache *cache,
@@ -41,6 +58,8 @@ void stack_resolve(
                 if (process_cache_resolve(cache, e, &q, &f->module, &f->offset) >= 0)
                         (void) module_ref(f->module);
         }
+
+        resolve_python(s, cache, e, sample, now_usec);
 }
 
 void stack_release(ResolvedStack *s) {

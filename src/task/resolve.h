@@ -8,19 +8,15 @@
 
 /* Addresses of one sample turned into modules and offsets, once for all that record it. */
 
-typedef struct ResolvedFrame {
-        uint64_t address;
-        Module *module; /* a reference: reading mappings again may let go of theirs; NULL: unknown */
-        uint64_t offset;
-} ResolvedFrame;
-
 typedef struct ResolvedStack {
-        ResolvedFrame user[CPROF_STACK_MAX];
+        ResolvedFrame user[RESOLVED_FRAMES_MAX];
         Frame kernel[CPROF_STACK_MAX]; /* the same in every profile */
         unsigned n_kernel, n_user;
+        unsigned n_python;  /* of n_user: functions of an interpreter */
+        bool python_misfit; /* native and Python frames did not fit each other */
 } ResolvedStack;
 
-#define STACK_FRAMES_MAX (2 * CPROF_STACK_MAX)
+#define STACK_FRAMES_MAX (CPROF_STACK_MAX + RESOLVED_FRAMES_MAX)
 _Static_assert(STACK_FRAMES_MAX <= PROFILE_FRAMES_MAX, "a sample fits a profile");
 
 /* Fills @s, whatever it held; its references are given back by stack_release(). */

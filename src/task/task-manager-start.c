@@ -130,6 +130,8 @@ int task_manager_begin(
         }
         rt->task->left_out = TAKE_PTR(why_not);
 
+        /* without memory for its name it is not known */
+        rt->task->kernel_path = strdup(m->unwind ? "eh-frame" : "frame-pointers");
         if (rt->task->kinds & PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU))
                 rt->task->sample_period_nsec = NSEC_PER_SEC / m->config.oncpu_hz;
         r = profile_new(m->modules, rt->task->sample_period_nsec, &rt->task->profile);

@@ -48,6 +48,7 @@ int task_manager_new(
         r = task_recorder_init(m);
         if (r < 0)
                 return r;
+        process_cache_set_python(m->cache, config->python);
 
         *ret_manager = TAKE_PTR(m);
         return 0;

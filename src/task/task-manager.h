@@ -18,6 +18,7 @@ typedef struct TaskManager TaskManager;
 typedef struct TaskManagerConfig {
         unsigned running_max;
         unsigned oncpu_hz;
+        const PythonSource *python; /* outlives the manager; NULL: no Python frames */
         unsigned recorder_every;    /* as ProbeConfig has it; 0 = no flight recorder */
         double budget_percent;      /* of the host, for recording; 0 = whatever it takes */
         usec_t recorder_usec;       /* how long it remembers; 0 = no flight recorder */

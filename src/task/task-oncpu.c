@@ -175,6 +175,8 @@ void oncpu_take_sample(
                         continue;
 
                 note_end(t, sample, s->n_user > 0);
+                t->quality.n_python_frames += (uint64_t) s->n_python * weight;
+                t->losses.n_python_mismatch += s->python_misfit;
 
                 /* counts what it refuses */
                 (void) stack_add(s, t->profile, sample->comm, weight, &t->losses.n_unknown_frames);

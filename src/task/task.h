@@ -46,6 +46,7 @@ typedef struct TaskLosses {
         uint64_t n_ring_full;         /* samples the kernel could not hand over, of any task at that time */
         uint64_t n_no_user_stack;     /* samples with the kernel's part only, or without a stack */
         uint64_t n_unknown_frames;    /* frames in no known mapping */
+        uint64_t n_python_mismatch;   /* samples whose native and Python frames did not fit each other */
         uint64_t n_over_cap;          /* samples of stacks beyond PROFILE_STACKS_MAX */
         uint64_t n_processes_missed;  /* of the unit, not sampled because too many were already; the worst
                                          tick */

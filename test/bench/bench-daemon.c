@@ -22,9 +22,11 @@
 
 #define READY_MS_MAX 30000
 #define RUN_POLICIES "/run/cprof/policies.d"
+#define RUN_CONFIGS "/run/cprof/cprofd.conf.d"
 
 typedef struct Start {
         const BenchDaemon *daemon;
+        const char *config;
         const BenchPolicy *policies;
         size_t n_policies;
 } Start;
@@ -52,14 +54,19 @@ static void hide(const char *path) {
                 bench_fail(path, errno);
 }
 
-static void write_policy(const BenchPolicy *p) {
-        char path[256];
+static void write_text(const char *path, const char *text) {
         FILE *f;
 
-        (void) snprintf(path, sizeof(path), RUN_POLICIES "/%s.policy", p->name);
         f = fopen(path, "we");
-        if (!f || fputs(p->text, f) < 0 || fclose(f) != 0)
+        if (!f || fputs(text, f) < 0 || fclose(f) != 0)
                 bench_fail(path, errno);
+}
+
+static void write_policy(const BenchPolicy *p) {
+        char path[256];
+
+        (void) snprintf(path, sizeof(path), RUN_POLICIES "/%s.policy", p->name);
+        write_text(path, p->text);
 }
 
 static void make_world(const Start *start) {
@@ -71,6 +78,9 @@ static void make_world(const Start *start) {
         hide(CPROF_VENDOR_DIR);
         (void) mkdir("/run/cprof", 0755);
         (void) mkdir(RUN_POLICIES, 0755);
+        (void) mkdir(RUN_CONFIGS, 0755);
+        if (start->config)
+                write_text(RUN_CONFIGS "/bench.conf", start->config);
         for (size_t i = 0; i < start->n_policies; i++)
                 write_policy(start->policies + i);
 }
@@ -112,7 +122,17 @@ static int open_notify(void) {
 }
 
 void bench_daemon_start(BenchDaemon *d, const BenchPolicy *policies, size_t n_policies) {
-        const Start start = { .daemon = d, .policies = policies, .n_policies = n_policies };
+        bench_daemon_start_with(d, NULL, policies, n_policies);
+}
+
+void bench_daemon_start_with(
+                BenchDaemon *d, const char *config, const BenchPolicy *policies, size_t n_policies) {
+        const Start start = {
+                .daemon = d,
+                .config = config,
+                .policies = policies,
+                .n_policies = n_policies,
+        };
         _cleanup_(closep) int fd = -EBADF;
         char message[256] = "";
         struct pollfd p;

@@ -20,7 +20,9 @@ typedef struct BenchPolicy {
 /* The daemon beside this program, as the build lays them out. */
 const char *bench_daemon_path(void);
 
-/* Returns when the daemon says that it is ready. */
+/* Returns when the daemon says that it is ready. @config: what its cprofd.conf says, NULL = nothing. */
+void bench_daemon_start_with(
+                BenchDaemon *d, const char *config, const BenchPolicy *policies, size_t n_policies);
 void bench_daemon_start(BenchDaemon *d, const BenchPolicy *policies, size_t n_policies);
 
 /* Ends it and removes its directory; a daemon that has died is an error. */

@@ -86,6 +86,10 @@ void bench_burn_until(usec_t at_usec) {
                 x = burn(BENCH_BURN_DEPTH, x);
 }
 
+void bench_burn_once(void) {
+        (void) burn(BENCH_BURN_DEPTH, 1);
+}
+
 static uint64_t thread_cpu_ns(pid_t pid, const char *tid) {
         char path[300];
         uint64_t ns = 0;

@@ -22,6 +22,7 @@ void bench_pause(void *userdata); /* a bench_fork() function: sleeps for ever */
 /* Both by CLOCK_MONOTONIC. */
 void bench_sleep_until(usec_t at_usec);
 void bench_burn_until(usec_t at_usec);
+void bench_burn_once(void); /* the same amount of work each time, some 100 us */
 
 /* Run time of all threads of a process that live, 0 if it is gone. */
 uint64_t bench_process_cpu_ns(pid_t pid);

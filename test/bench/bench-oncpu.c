@@ -2,13 +2,12 @@
 /* What a session costs on a busy machine: a process with two busy threads and deep stacks, sampled by the
  * real daemon, then by `perf record -g`. */
 #include "basic/cleanup.h"
+#include "bench-bpf.h"
 #include "bench-daemon.h"
 #include "bench-load.h"
 #include "bench.h"
 #include "host/clock.h"
 
-#include <bpf/bpf.h>
-#include <dirent.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
@@ -76,41 +75,6 @@ static void take_task(const char *directory, json_t *task, void *userdata) {
         s->n_lost = bench_task_usec(losses, "ring_full") + bench_task_usec(losses, "over_cap");
         (void) snprintf(path, sizeof(path), "%s/profile.pb.gz", directory);
         s->profile_bytes = stat(path, &st) == 0 ? (uint64_t) st.st_size : 0;
-}
-
-/* The sampling program of the daemon, found by its descriptors. */
-static int open_program(const BenchDaemon *d, struct bpf_prog_info *ret_info) {
-        char path[300];
-        int fd = -EBADF;
-        DIR *dir;
-
-        (void) snprintf(path, sizeof(path), "/proc/%i/fdinfo", (int) d->pid);
-        dir = opendir(path);
-        if (!dir)
-                bench_fail(path, errno);
-
-        for (const struct dirent *e = readdir(dir); e; e = readdir(dir)) {
-                struct bpf_prog_info info = {};
-                uint32_t id, size = sizeof(info);
-
-                (void) snprintf(path, sizeof(path), "/proc/%i/fdinfo/%s", (int) d->pid, e->d_name);
-                id = (uint32_t) bench_read_number(path, "prog_id");
-                if (id == 0)
-                        continue;
-
-                fd = bpf_prog_get_fd_by_id(id);
-                if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
-                    strcmp(info.name, "oncpu") == 0) {
-                        *ret_info = info;
-                        break;
-                }
-                fd = safe_close(fd);
-        }
-
-        (void) closedir(dir);
-        if (fd < 0)
-                bench_fail("the daemon has no sampling program", ENOENT);
-        return fd;
 }
 
 static void poll_session(Session *s) {
@@ -242,15 +206,11 @@ static double bench_session(Bench *b, Session *s) {
         _cleanup_(closep) int stats_fd = -EBADF, fd = -EBADF;
         usec_t give_up_usec = clock_monotonic_usec() + WAIT_USEC_MAX;
         struct bpf_prog_info info;
-        uint32_t size = sizeof(info);
         double percent;
 
-        stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-        if (stats_fd < 0)
-                bench_fail("BPF statistics", stats_fd);
-
+        stats_fd = bench_bpf_statistics();
         start_daemon(s);
-        fd = open_program(&s->daemon, &info);
+        fd = bench_bpf_open(s->daemon.pid, "oncpu");
 
         /* everything the program does is for this one session: before and after it the events are off */
         while (!s->is_over) {
@@ -263,10 +223,7 @@ static double bench_session(Bench *b, Session *s) {
         if (s->n_samples < 2)
                 bench_fail("nothing was sampled", ENODATA);
 
-        memset(&info, 0, sizeof(info));
-        if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
-                bench_fail("BPF statistics", errno);
-
+        bench_bpf_read(fd, &info);
         report_program(b, s, &info);
         percent = report_daemon(b, s);
         bench_daemon_stop(&s->daemon);

@@ -8,7 +8,7 @@
 typedef struct Mock {
         char added[128];  /* name of the last added policy */
         unsigned n_looks; /* at the new task */
-        unsigned n_profiles;
+        unsigned n_profiles, n_late;
         bool stopped;
 } Mock;
 

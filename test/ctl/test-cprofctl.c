@@ -124,6 +124,8 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "profile nginx --duration=2s --on-cpu --no-wait", 0, MOCK_TASK_NEW "\n" },
                 { "profile nginx --duration=2s --off-cpu --no-wait", 1, "Bad kinds 'off-cpu'" },
                 { "profile nginx --duration=2s --off-cpu --on-cpu --no-wait", 0, MOCK_TASK_BOTH "\n" },
+                { "profile late --duration=2s --no-wait", 0, MOCK_TASK_NEW "\n" },
+                { "profile nowhere --duration=2s --no-wait", 1, "No unit 'nowhere.service'." },
                 { "profile nginx --duration=soon", 1, "--duration=" },
                 { "reload", 0, "" },
         };

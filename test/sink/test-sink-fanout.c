@@ -49,7 +49,7 @@ static void remove_directories(const char *directory) {
 }
 
 typedef struct FakeSink {
-        unsigned n_started, n_checkpoints, n_ended;
+        unsigned n_started, n_thinned, n_checkpoints, n_ended;
         int fail;
 } FakeSink;
 
@@ -57,6 +57,13 @@ static int fake_started(void *self, const Task *t) {
         FakeSink *f = self;
 
         f->n_started++;
+        return f->fail;
+}
+
+static int fake_thinned(void *self, const Task *t, const char *text) {
+        FakeSink *f = self;
+
+        f->n_thinned++;
         return f->fail;
 }
 
@@ -77,6 +84,7 @@ static int fake_ended(void *self, const Task *t, const TaskEvidence *evidence) {
 static const SinkOps fake_ops = {
         .name = "fake",
         .task_started = fake_started,
+        .task_thinned = fake_thinned,
         .task_checkpoint = fake_checkpoint,
         .task_ended = fake_ended,
 };
@@ -93,17 +101,20 @@ Test(sink_fanout, one_failing_sink_never_touches_another) {
         cr_assert_eq(sinks_add(&s, &fake_ops, &good), 0);
 
         sinks_task_started(&s, t);
+        sinks_task_thinned(&s, t, "less");
         sinks_task_checkpoint(&s, t, &(TaskEvidence){});
         sinks_task_checkpoint(&s, t, &(TaskEvidence){});
         sinks_task_ended(&s, t, &(TaskEvidence){});
 
         cr_expect_eq(bad.n_started, 1);
+        cr_expect_eq(bad.n_thinned, 1);
         cr_expect_eq(bad.n_checkpoints, 2);
         cr_expect_eq(bad.n_ended, 1);
         cr_expect_eq(good.n_started, 1);
+        cr_expect_eq(good.n_thinned, 1);
         cr_expect_eq(good.n_checkpoints, 2);
         cr_expect_eq(good.n_ended, 1);
-        cr_expect_eq(s.items[0].n_failed, 4);
+        cr_expect_eq(s.items[0].n_failed, 5);
         cr_expect_eq(s.items[1].n_failed, 0);
         cr_expect_eq(s.items[2].n_failed, 0);
 }

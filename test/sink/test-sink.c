@@ -123,6 +123,24 @@ Test(sink, start_on_request_has_no_policy) {
         cr_expect_str_eq(field(&e, "OBJECT_SYSTEMD_UNIT", 0), "nginx.service");
 }
 
+Test(sink, less_is_recorded_says_of_whom_and_why) {
+        _cleanup_(journal_entry_done) JournalEntry e = {};
+        _cleanup_(task_freep) Task *t = make_task();
+
+        journal_entry_for_thinned(&e, t, "on-CPU sampling lowered to 1 in 2");
+
+        cr_assert_eq(e.error, 0);
+        cr_expect_str_eq(
+                        field(&e, "MESSAGE", 0),
+                        "nginx.service: nginx (PID 71): on-CPU sampling lowered to 1 in 2 "
+                        "(task 20261121T031005-abcd).");
+        cr_expect_str_eq(field(&e, "MESSAGE_ID", 0), CPROF_MESSAGE_TASK_THINNED);
+        cr_expect_str_eq(field(&e, "CPROF_TASK_ID", 0), "20261121T031005-abcd");
+        cr_expect_str_eq(field(&e, "CPROF_THINNED", 0), "on-CPU sampling lowered to 1 in 2");
+        cr_expect_null(field(&e, "CPROF_THINNED", 1));
+        cr_expect_str_eq(field(&e, "CPROF_STATE", 0), "running");
+}
+
 Test(sink, load_is_the_hosts_and_not_the_processes) {
         _cleanup_(journal_entry_done) JournalEntry e = {};
         _cleanup_(task_freep) Task *t = make_task();
@@ -286,10 +304,8 @@ Test(sink, too_many_fields_are_an_error_that_sticks) {
 
 Test(sink, the_catalog_has_a_text_for_each_message) {
         static const char *const ids[] = {
-                CPROF_MESSAGE_TASK_STARTED,
-                CPROF_MESSAGE_TASK_ENDED,
-                CPROF_MESSAGE_TASK_FAILED,
-                CPROF_MESSAGE_POLICY_BAD,
+                CPROF_MESSAGE_TASK_STARTED, CPROF_MESSAGE_TASK_ENDED, CPROF_MESSAGE_TASK_FAILED,
+                CPROF_MESSAGE_TASK_THINNED, CPROF_MESSAGE_POLICY_BAD,
         };
         _cleanup_(freep) char *text = NULL;
         char path[4096], head[64];

@@ -37,6 +37,7 @@ Test(task_manager, a_task_runs_its_time_and_is_handed_over_with_its_profile) {
 
         cr_assert_eq(task_bed_start_process(&bed, 71, &t), 0);
         cr_expect_eq(t->state, TASK_STATE_RUNNING);
+        cr_expect_str_eq(t->kernel_path, "eh-frame");
         cr_expect_eq(bed.n_started, 1);
         cr_expect(bed.fake.armed);
         cr_expect(task_bed_is_watched(&bed, 71));

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From interpreters that run to functions and lines: each version of CPython that is installed. */
+#include "bpf/spawn.h"
+#include "daemon-python.h"
+#include "daemon-unwind.h"
+
+#include "host/clock.h"
+#include "symbol/symbolizer.h"
+#include "task/task-manager.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+TestSuite(python, .timeout = 100);
+
+static const char *const interpreters[] = { "python3.11", "python3.12", "python3.13" };
+
+typedef struct Bench {
+        Host *host;
+        Probe *probe;
+        TargetSet *targets;
+        ModuleTable *modules;
+        DaemonPython *python;
+        TaskManager *tasks;
+        Task *ended;
+        Symbols *symbols;
+        pid_t pid;
+} Bench;
+
+static void on_task(Task *t, void *userdata) {
+}
+
+static void on_ended(Task *t, void *userdata) {
+        ((Bench *) userdata)->ended = t;
+}
+
+static void on_process(Process *p, void *userdata) {
+}
+
+static void on_unit(Unit *u, void *userdata) {
+}
+
+static void bench_open(Bench *b) {
+        const TargetEvents events = {
+                .unit_added = on_unit,
+                .unit_removed = on_unit,
+                .process_added = on_process,
+                .process_changed = on_process,
+                .process_removed = on_process,
+                .userdata = b,
+        };
+        const TaskEvents task_events = { .started = on_task, .ended = on_ended, .userdata = b };
+        TaskManagerConfig config = { .running_max = 4, .oncpu_hz = 199, .unwind = &daemon_unwind_source };
+
+        cr_assert_eq(host_new("/", &b->host), 0);
+        cr_assert_eq(probe_new(&(ProbeConfig){ .oncpu_hz = 199 }, &b->probe), 0);
+        cr_assert_eq(target_set_new(b->host, b->probe, &events, &b->targets), 0);
+        cr_assert_eq(module_table_new(&b->modules), 0);
+        cr_assert_eq(daemon_python_new(b->host, b->probe, &b->python), 0);
+        config.python = daemon_python_source(b->python);
+        cr_assert_eq(task_manager_new(
+                                     b->host,
+                                     b->probe,
+                                     b->targets,
+                                     b->modules,
+                                     &config,
+                                     &task_events,
+                                     &b->tasks),
+                     0);
+}
+
+static void bench_close(Bench *b) {
+        spawn_kill(b->pid);
+        symbols_free(b->symbols);
+        task_free(b->ended);
+        task_manager_free(b->tasks);
+        daemon_python_free(b->python);
+        target_set_free(b->targets);
+        module_table_free(b->modules);
+        probe_free(b->probe);
+        host_free(b->host);
+}
+
+/* 0: not installed, or it does not start. */
+static pid_t spawn_python(const char *interpreter, const char *what, const char *threads) {
+        const char *root = getenv("CPROF_SOURCE_ROOT");
+        char script[512], byte;
+        int fds[2];
+        pid_t pid;
+
+        cr_assert_not_null(root);
+        (void) snprintf(script, sizeof(script), "%s/test/bpf/python-workload.py", root);
+        cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+
+        pid = fork();
+        cr_assert_geq(pid, 0);
+        if (pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void) dup2(fds[1], STDOUT_FILENO);
+                (void) execlp(interpreter, interpreter, script, what, threads, (char *) NULL);
+                _exit(127);
+        }
+
+        (void) close(fds[1]);
+        do
+                if (read(fds[0], &byte, 1) != 1) {
+                        (void) waitpid(pid, NULL, 0);
+                        pid = 0;
+                        break;
+                }
+        while (byte != '\n');
+        (void) close(fds[0]);
+        return pid;
+}
+
+static void name_all(Bench *b) {
+        _cleanup_(symbolizer_freep) Symbolizer *symbolizer = NULL;
+        _cleanup_(symbol_job_freep) SymbolJob *job = NULL;
+
+        cr_assert_eq(symbolizer_new(b->host, NULL, &symbolizer), 0);
+        cr_assert_eq(symbol_job_new(symbolizer, b->ended->profile, &job), 0);
+        while (symbol_job_step(job, 2 * USEC_PER_MSEC) > 0)
+                ;
+
+        b->symbols = symbol_job_take(job);
+}
+
+static void record(Bench *b, usec_t duration_usec) {
+        TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
+                                .duration_usec = duration_usec };
+        Process *p;
+        Task *task;
+
+        cr_assert_eq(target_set_refresh(b->targets, clock_monotonic_usec()), 0);
+        p = target_set_find_process(b->targets, b->pid);
+        cr_assert_not_null(p);
+
+        task_manager_prepare(b->tasks, p);
+        while (task_manager_has_pending_preparation(b->tasks))
+                task_manager_prepare_pending(b->tasks, 100 * USEC_PER_MSEC);
+
+        request.subject.process = p;
+        cr_assert_eq(task_manager_start(b->tasks, &request, clock_monotonic_usec(), &task), 0);
+        while (!b->ended) {
+                sleep_usec(100 * USEC_PER_MSEC);
+                cr_assert_eq(target_set_refresh(b->targets, clock_monotonic_usec()), 0);
+                task_manager_drain(b->tasks, clock_monotonic_usec());
+                task_manager_tick(b->tasks, clock_monotonic_usec());
+        }
+
+        name_all(b);
+}
+
+typedef struct Expected {
+        const char *function;
+        uint32_t line; /* 0: any */
+} Expected;
+
+/* The place of the innermost frame of that function, -1 for none. */
+static int find_function(const Bench *b, const ProfileStack *s, const Expected *e, int from) {
+        for (int i = from; i < s->n_frames; i++) {
+                const Module *m = profile_module(b->ended->profile, frame_module(s->frames[i]));
+
+                if (m && m->type == MODULE_PYTHON &&
+                    strcmp(symbols_name(b->symbols, s->frames[i]).name, e->function) == 0 &&
+                    (e->line == 0 || function_offset_line(frame_offset(s->frames[i])) == e->line))
+                        return i;
+        }
+
+        return -1;
+}
+
+/* Percent of samples with these functions in this order, innermost first, anything between. */
+static double share(const Bench *b, const Expected *chain, size_t n) {
+        uint64_t hits = 0, all = 0;
+        ProfileStack *s, *next;
+
+        HASH_ITER(hh, profile_stacks(b->ended->profile), s, next) {
+                int at = -1;
+                size_t i;
+
+                for (i = 0; i < n; i++) {
+                        at = find_function(b, s, &chain[i], at + 1);
+                        if (at < 0)
+                                break;
+                }
+                all += s->n_samples;
+                hits += i == n ? s->n_samples : 0;
+        }
+
+        return all > 0 ? 100.0 * (double) hits / (double) all : 0;
+}
+
+static void print_profile(const Bench *b) {
+        ProfileStack *s, *next;
+
+        if (!getenv("CPROF_TEST_VERBOSE"))
+                return;
+
+        HASH_ITER(hh, profile_stacks(b->ended->profile), s, next) {
+                (void) fprintf(stderr, "%lu:", (unsigned long) s->n_samples);
+                for (unsigned i = 0; i < s->n_frames; i++) {
+                        const Module *m = profile_module(b->ended->profile, frame_module(s->frames[i]));
+
+                        (void) fprintf(stderr, " %s", symbols_name(b->symbols, s->frames[i]).name);
+                        if (m && m->type == MODULE_PYTHON)
+                                (void) fprintf(stderr,
+                                               ":%u",
+                                               function_offset_line(frame_offset(s->frames[i])));
+                }
+                (void) fprintf(stderr, "\n");
+        }
+}
+
+#define ATTEMPTS 4U /* other work may take the CPUs for seconds */
+#define SAMPLES_MIN 20U
+
+/* 1: it was sampled; 0: too few samples; -ENOENT: it is not installed. */
+static int
+check_version(const char *interpreter,
+              const char *what,
+              const char *threads,
+              const Expected *chain,
+              size_t n_chain,
+              double percent) {
+        const char *reason;
+        Bench b = {};
+        double got;
+
+        b.pid = spawn_python(interpreter, what, threads);
+        if (b.pid == 0)
+                return -ENOENT;
+
+        bench_open(&b);
+        cr_assert_eq(probe_feature(b.probe, PROBE_FEATURE_PYTHON, &reason), 0, "%s", reason);
+        record(&b, 2 * USEC_PER_SEC);
+        print_profile(&b);
+
+        got = share(&b, chain, n_chain);
+        cr_log_info("%s %s: %lu samples, %lu mismatches, %.1f %%",
+                    interpreter,
+                    what,
+                    (unsigned long) b.ended->n_samples,
+                    (unsigned long) b.ended->losses.n_python_mismatch,
+                    got);
+        if (b.ended->n_samples <= SAMPLES_MIN) {
+                bench_close(&b);
+                return 0;
+        }
+
+        cr_expect_leq(b.ended->losses.n_python_mismatch, 1 + b.ended->n_samples / 100, "%s", interpreter);
+        cr_expect_geq(got, percent, "%s: %.1f %%", interpreter, got);
+        cr_expect_eq(daemon_python_n_unreadable(b.python), 0);
+        cr_expect_gt(b.ended->quality.n_python_frames, b.ended->n_samples);
+        bench_close(&b);
+        return 1;
+}
+
+/* Samples @what in every version. Every sample but one in a hundred has to have fitting stacks, and
+ * @percent of them the functions of @chain. */
+static void
+check(const char *what, const char *threads, const Expected *chain, size_t n_chain, double percent) {
+        unsigned n_versions = 0, n_sampled = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(interpreters); i++)
+                for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+                        int r = check_version(interpreters[i], what, threads, chain, n_chain, percent);
+
+                        n_versions += r >= 0;
+                        n_sampled += r > 0;
+                        if (r != 0)
+                                break;
+                }
+
+        cr_expect_eq(n_versions > 0, n_sampled > 0, "an interpreter was sampled");
+
+        if (n_versions == 0)
+                cr_skip("no interpreter is installed");
+}
+
+Test(python, functions_that_call_each_other_have_their_lines) {
+        static const Expected chain[] = {
+                { "middle", 17 }, { "outermost", 21 }, { "calls", 25 }, { "run", 0 }
+        };
+
+        check("calls", "1", chain, ELEMENTSOF(chain), 98);
+}
+
+Test(python, the_innermost_function_is_at_the_line_that_runs) {
+        static const Expected chain[] = { { "innermost", 12 }, { "middle", 17 } };
+
+        check("calls", "1", chain, ELEMENTSOF(chain), 60);
+}
+
+Test(python, functions_called_back_from_c_are_below_it) {
+        static const Expected chain[] = { { "innermost", 0 }, { "sort_key", 29 }, { "sorting", 33 } };
+
+        check("sorting", "1", chain, ELEMENTSOF(chain), 70);
+}
+
+Test(python, a_generator_is_below_who_consumes_it) {
+        static const Expected chain[] = { { "innermost", 0 }, { "numbers", 38 }, { "generator", 42 } };
+
+        check("generator", "1", chain, ELEMENTSOF(chain), 90);
+}
+
+Test(python, a_thread_without_the_lock_is_found) {
+        static const Expected chain[] = { { "hashing", 46 }, { "run", 0 } };
+
+        check("hashing", "8", chain, ELEMENTSOF(chain), 98);
+}
+
+Test(python, eight_threads_with_everything_are_consistent) {
+        static const Expected chain[] = { { "mixed", 0 }, { "run", 0 } };
+
+        check("mixed", "8", chain, ELEMENTSOF(chain), 98);
+}
+
+Test(python, methods_have_qualified_names_in_any_script) {
+        static const Expected chain[] = { { "Shape.area", 68 }, { "méthode", 72 } };
+
+        check("méthode", "1", chain, ELEMENTSOF(chain), 95);
+}
