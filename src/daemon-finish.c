@@ -142,13 +142,14 @@ static void finish_step(Daemon *d, Finishing *f, usec_t budget_usec) {
 /* Names the oldest ended task that does not wait for files a little further, and writes it when that is
  * done. */
 bool daemon_finish_step(Daemon *d, usec_t budget_usec) {
+        usec_t now_usec = clock_monotonic_usec();
         Finishing *f;
 
         if (d->fetcher)
-                fetcher_step(d->fetcher, clock_monotonic_usec());
+                fetcher_step(d->fetcher, now_usec);
 
         DL_FOREACH(d->finishing, f) {
-                if (f->fetch_end_usec > 0 && wait_for_fetch(d, f))
+                if (now_usec < f->not_before_usec || (f->fetch_end_usec > 0 && wait_for_fetch(d, f)))
                         continue;
 
                 finish_step(d, f, budget_usec);

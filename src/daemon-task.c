@@ -307,9 +307,6 @@ bool daemon_idle_work(Daemon *d) {
                 return true;
 
         if (d->finishing) {
-                if (clock_monotonic_usec() < d->finishing->not_before_usec)
-                        return false; /* the next second comes back here */
-
                 if (!daemon_finish_step(d, IDLE_SLICE_USEC))
                         return false; /* looked at again with the next second */
                 if (!d->finishing) {
@@ -334,6 +331,8 @@ void daemon_finish_all(Daemon *d) {
         d->checkpoint_job = symbol_job_free(d->checkpoint_job);
         d->fetcher = fetcher_free(d->fetcher); /* nobody waits any more */
 
+        for (Finishing *f = d->finishing; f; f = f->next)
+                f->not_before_usec = 0;
         while (d->finishing)
                 (void) daemon_finish_step(d, USEC_PER_SEC);
 }

@@ -250,10 +250,7 @@ static int init_symbols(Daemon *d) {
         if (!d->config.debuginfod)
                 return symbolizer_new(d->host, NULL, &d->symbolizer);
         r = fetcher_new(cache, d->config.debuginfod_urls, &d->fetcher);
-        if (r < 0)
-                return r;
-
-        return symbolizer_new(d->host, roots, &d->symbolizer);
+        return r < 0 ? r : symbolizer_new(d->host, roots, &d->symbolizer);
 }
 
 static int init_evidence(Daemon *d) {

@@ -219,13 +219,20 @@ void process_cache_note_all_changed(ProcessCache *c) {
                 process_cache_note_change(c, e);
 }
 
+/* Nearly all are cheap. */
+static usec_t cost_pause(const ProcessEntry *e) {
+        if (e->cost_usec <= PROCESS_REFRESH_CHEAP_USEC)
+                return 0;
+
+        return MIN_OF(PROCESS_REFRESH_COST_FACTOR * e->cost_usec, PROCESS_REFRESH_COST_MAX_USEC);
+}
+
 void process_cache_read_changed(ProcessCache *c, usec_t now_usec) {
         ProcessEntry *e, *next;
 
         DL_FOREACH_SAFE2(c->changed, e, next, changed_next) {
-                usec_t pause_usec =
-                                MAX_OF(e->n_users > 0 ? PROCESS_REFRESH_USEC : PROCESS_CHANGED_USEC,
-                                       PROCESS_REFRESH_COST_FACTOR * e->cost_usec);
+                usec_t pause_usec = MAX_OF(
+                                e->n_users > 0 ? PROCESS_REFRESH_USEC : PROCESS_CHANGED_USEC, cost_pause(e));
 
                 if (e->refreshed_usec > 0 && now_usec < e->refreshed_usec + pause_usec) {
                         c->counters.n_delayed++;
@@ -266,9 +273,7 @@ void process_cache_counters(const ProcessCache *c, ProcessCacheCounters *ret) {
 
 /* Whether the mappings may be read again for this miss. */
 static bool refresh_is_due(const ProcessEntry *e, const FrameQuery *q) {
-        usec_t pause =
-                        MAX_OF(q->innermost ? PROCESS_REFRESH_USEC : e->pause_usec,
-                               PROCESS_REFRESH_COST_FACTOR * e->cost_usec);
+        usec_t pause = MAX_OF(q->innermost ? PROCESS_REFRESH_USEC : e->pause_usec, cost_pause(e));
 
         if (e->refreshed_usec == 0)
                 return true;

@@ -16,8 +16,11 @@ typedef struct OffcpuProcess OffcpuProcess;
 #define PROCESS_REFRESH_USEC (100 * USEC_PER_MSEC)
 /* A change of a process that nobody samples now waits so long. */
 #define PROCESS_CHANGED_USEC USEC_PER_SEC
-/* And after one that took long, so many times as long: with tens of thousands of mappings it takes tens of
- * ms, and whoever maps all the time would have them read all the time. */
+/* After one that was not cheap the pause is so many times as long, at most the maximum: with tens of
+ * thousands of mappings it takes tens of ms, and whoever maps all the time would have them read all the
+ * time. */
+#define PROCESS_REFRESH_CHEAP_USEC (2 * USEC_PER_MSEC)
+#define PROCESS_REFRESH_COST_MAX_USEC (10 * USEC_PER_SEC)
 #define PROCESS_REFRESH_COST_FACTOR 200U
 /* When reading them again explains nothing (frame pointers that point nowhere), the pause doubles up to
  * this; the innermost frame is no guess and does not wait that long. */

@@ -234,6 +234,32 @@ Test(perf_map, end_of_a_huge_file_is_read) {
         cr_expect_str_eq(name, "newest");
 }
 
+Test(perf_map, what_is_kept_of_a_hostile_file_is_bounded) {
+        static const uint64_t addresses[] = { 0x1000 };
+        static const struct {
+                const char *line; /* many of these */
+                int result;
+        } rows[] = { { "2000 10 other\n", 0 }, { "1000 10 again\n", -E2BIG } };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                size_t length = strlen(rows[i].line), size = (PERF_MAP_CODES_MAX + 1) * length;
+                _cleanup_(freep) char *text = malloc(size);
+                _cleanup_(perf_map_freep) PerfMap *m = NULL;
+                _cleanup_(closep) int fd = -EBADF;
+                int r;
+
+                cr_assert_not_null(text);
+                for (size_t at = 0; at < size; at += length)
+                        memcpy(text + at, rows[i].line, length);
+                fd = file_of(text, size);
+
+                cr_assert_eq(perf_map_new(fd, addresses, 1, &m), 0);
+                while ((r = perf_map_step(m)) > 0)
+                        ;
+                cr_expect_eq(r, rows[i].result, "%s", rows[i].line);
+        }
+}
+
 Test(perf_map, pipe_is_refused) {
         int fds[2];
         PerfMap *m;
