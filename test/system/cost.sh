@@ -18,8 +18,8 @@ told() {
         cprofctl task info "$id" | grep -E 'Cost: daemon used [0-9.]+ % of the host \(.*in the kernel\)' || return 1
         entry=$(journalctl -q -o json "CPROF_TASK_ID=$id" MESSAGE_ID=9b7d2c3e8f504a61b2c4d5e6f7081932)
         equal "$(jq -r '(.CPROF_COST_PERCENT | tonumber * 100 | round)' <<<"$entry")" "$(task_field "$id" '.cost.host_share_ppm / 100 | round')" &&
-                equal "$(jq -r '(.CPROF_COMPLETE_PERCENT | tonumber * 10 | round)' <<<"$entry")" \
-                        "$(task_field "$id" '1000 * (.ends.root + .ends.frame_pointer) / .quality.stacks_user | round')" &&
+                equal "$(jq -r '(.CPROF_COMPLETE_PERCENT | tonumber * 100 | round)' <<<"$entry")" \
+                        "$(task_field "$id" '10000 * (.ends.root + .ends.frame_pointer) / .quality.stacks_user | round')" &&
                 equal "$(jq -r '.CPROF_SAMPLES' <<<"$entry")" "$(task_field "$id" .n_samples)" &&
                 equal "$(jq -r '.CPROF_THINNED' <<<"$entry")" null
 }
