@@ -23,7 +23,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct task_struct___offcpu {
-        int on_cpu;
+        unsigned int on_cpu; /* an int up to 6.18, a byte in 7.2: only unsigned loads are made to fit */
         char comm[CPROF_COMM_LEN];
         unsigned int __state;
 };

@@ -87,7 +87,9 @@ Test(probe, iterator_agrees_with_proc) {
         Seen s;
 
         cr_assert_eq(host_new("/", &host), 0);
-        sleep_usec(50 * USEC_PER_MSEC);
+        for (unsigned i = 0; i < 100 && look(p, pid).n_tasks < 5; i++)
+                sleep_usec(50 * USEC_PER_MSEC);
+        sleep_usec(200 * USEC_PER_MSEC); /* until all wait */
         s = look(p, pid);
 
         cr_assert_eq(procfs_read_stat(host, pid, &st), 0);
