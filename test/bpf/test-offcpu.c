@@ -254,9 +254,6 @@ Test(offcpu, user_stacks_are_complete_by_tables_of_blocked_threads_too) {
         session_open(&s, &(ProbeConfig){});
         has_dump = probe_feature(s.probe, PROBE_FEATURE_THREAD_DUMP, &reason) == 0;
         cr_expect_eq(has_dump, kernel_is_at_least(5, 18), "%s", reason);
-        if (!has_dump)
-                cr_expect_not_null(reason);
-
         waiter_start(&s.waiter, names);
         (void) unwind_process(s.probe, s.waiter.pid);
         session_begin(&s);
@@ -269,11 +266,8 @@ Test(offcpu, user_stacks_are_complete_by_tables_of_blocked_threads_too) {
 
         cr_expect_gt(s.n_stacks, n_dumped);
         for (size_t i = 0; i < s.n_stacks; i++) {
-                bool is_dumped = i < n_dumped;
-
-                if (is_dumped && !has_dump) { /* in the kernel only */
+                if (i < n_dumped && !has_dump) { /* in the kernel only */
                         cr_expect_eq(s.stacks[i].end, CPROF_END_NONE);
-                        cr_expect_eq(s.stacks[i].n_user, 0);
                         continue;
                 }
                 cr_expect_eq(s.stacks[i].end, CPROF_END_ROOT, "%zu: %u", i, s.stacks[i].end);

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-TestSuite(oncpu, .timeout = 60);
+TestSuite(oncpu, .timeout = 120);
 
 typedef struct Bench {
         Host *host;

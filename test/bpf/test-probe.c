@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-TestSuite(probe, .timeout = 30);
+TestSuite(probe, .timeout = 120);
 
 typedef struct Seen {
         pid_t pid;

@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-TestSuite(unwind, .timeout = 60);
+TestSuite(unwind, .timeout = 120);
 
 #define WARM_UP_USEC (700 * USEC_PER_MSEC) /* starting up: dlopen, JIT */
 #define WATCH_USEC (2 * USEC_PER_SEC)
