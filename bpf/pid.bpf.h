@@ -12,8 +12,10 @@ const volatile __u32 our_pidns_inum = 0; /* inode of /proc/self/ns/pid */
 const volatile _Bool our_pidns_is_first =
                 0; /* the kernel's first namespace: its numbers are the plain ones */
 
-/* The number of @p in our namespace, 0 if it is not visible there. */
-static __always_inline __u32 pid_translate(struct pid *p) {
+/* pid_translate() as a function that the verifier looks at once, on its own: inlined, its loop would be
+ * followed for each way that leads there. Takes a number, as kernels < 5.13 allow no pointers. */
+__noinline __u32 pid_translate_at(__u64 address) {
+        struct pid *p = (struct pid *) address;
         const __u32 upid_size = bpf_core_type_size(struct upid);
         const __u32 nr_offset = bpf_core_field_offset(struct upid, nr);
         const __u32 ns_offset = bpf_core_field_offset(struct upid, ns);
@@ -37,6 +39,11 @@ static __always_inline __u32 pid_translate(struct pid *p) {
         }
 
         return 0;
+}
+
+/* The number of @p in our namespace, 0 if it is not visible there. */
+static __always_inline __u32 pid_translate(struct pid *p) {
+        return pid_translate_at((__u64) p);
 }
 
 /* The current thread group and thread in our namespace. */

@@ -114,8 +114,7 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         LOAD(&c);
         cr_expect_eq(c.log_level, LOG_DEBUG);
         cr_expect(c.oncpu_hz == 199 && c.tasks_max == 3);
-        cr_expect_eq(c.processes_max, 100);
-        cr_expect_eq(c.unwind_bytes, 64U << 20);
+        cr_expect(c.processes_max == 100 && c.unwind_bytes == 64U << 20);
         cr_expect_eq(c.budget_percent, 0.5);
         cr_expect_not(c.java_attach);
         cr_expect(c.debuginfod);
