@@ -160,9 +160,11 @@ static bool is_link_there(const char *program) {
 }
 
 /* What a thread waited by its own clock lies between these, as it can't tell waiting for an event from
- * waiting for a CPU after it, which counts as blocked, or after being preempted, which does not. */
+ * waiting for a CPU after it, which counts as blocked, or after being preempted, which does not. Interrupts
+ * of the disk are in nobody's CPU time: there the thread takes some of them for waiting. */
 static void expect_between(const char *what, uint64_t ns, uint64_t most_ns, uint64_t delay_ns) {
-        double least = ((double) most_ns - (double) delay_ns) * 0.99, most = (double) most_ns * 1.01;
+        double share = strcmp(what, "disk") == 0 ? 0.92 : 0.99;
+        double least = ((double) most_ns - (double) delay_ns) * share, most = (double) most_ns * 1.01;
 
         cr_expect((double) ns >= least && (double) ns <= most,
                   "%s: %.3f ms, expected %.3f to %.3f ms",

@@ -154,7 +154,7 @@ Test(rates, a_full_pool_refuses_tables_and_has_room_again_later) {
         cr_assert_eq(probe_unwind_add(p, &table, &first), 0);
         cr_expect_eq(probe_unwind_add(p, &table, &second), -ENOSPC);
         probe_counters(p, &c);
-        cr_expect_eq(c.unwind_rows, 600);
+        cr_expect(c.unwind_rows > 600 && c.unwind_rows < 640, "the rows and their index");
         cr_expect_eq(c.unwind_rows_max, 1000);
         cr_expect_eq(c.n_tables_refused, 1);
 
