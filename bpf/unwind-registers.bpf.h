@@ -30,6 +30,7 @@ struct unwind_state {
         __u32 mapping_first, mapping_end;
         __u32 mapping;  /* where the last frame was found, or UNWIND_NOWHERE */
         __u8 all_known; /* nothing was unwound since all registers were loaded: rip is no return address */
+        __u8 guessed;   /* went by frame pointers through code that should have a table */
 };
 
 struct {

@@ -232,6 +232,7 @@ unwind_step_with(struct unwind_state *s, struct task_struct *task, const _Bool o
         if (m->row_first >= m->row_end) {
                 if (m->rule == CPROF_RULE_RSP)
                         return unwind_step_to(s, s->r.rsp + (__s64) m->cfa, CPROF_RBP_SAME, task, other);
+                s->guessed |= m->rule == CPROF_RULE_UNSUPPORTED;
                 return unwind_step_frame_pointer(s, CPROF_END_NO_MAPPING, task, other);
         }
 
@@ -247,10 +248,19 @@ unwind_step_with(struct unwind_state *s, struct task_struct *task, const _Bool o
         return unwind_step_row(s, row, task, other);
 }
 
+/* A walk that came to its end through a guess may have left frames out: it does not count as complete. */
+static __always_inline int unwind_judge(const struct unwind_state *s, int stop) {
+        if (s->guessed &&
+            (stop == UNWIND_STOP(CPROF_END_ROOT) || stop == UNWIND_STOP(CPROF_END_FRAME_POINTER)))
+                return UNWIND_STOP(CPROF_END_HELPER);
+
+        return stop;
+}
+
 __noinline int unwind_step(__u32 slot) {
         struct unwind_state *s = unwind_state_of(slot);
 
-        return s ? unwind_step_with(s, NULL, 0) : UNWIND_STOP(CPROF_END_NONE);
+        return s ? unwind_judge(s, unwind_step_with(s, NULL, 0)) : UNWIND_STOP(CPROF_END_NONE);
 }
 
 #ifdef UNWIND_OTHER_TASKS
@@ -258,7 +268,7 @@ __noinline int unwind_step(__u32 slot) {
 static __noinline int unwind_step_other(struct task_struct *task) {
         struct unwind_state *s = unwind_state_of(UNWIND_SLOT_SLEEPABLE);
 
-        return s ? unwind_step_with(s, task, 1) : UNWIND_STOP(CPROF_END_NONE);
+        return s ? unwind_judge(s, unwind_step_with(s, task, 1)) : UNWIND_STOP(CPROF_END_NONE);
 }
 #endif
 
@@ -272,6 +282,7 @@ static __always_inline _Bool unwind_begin(__u32 slot, const struct cprof_target 
         s->mapping_end = target->mapping_end;
         s->mapping = UNWIND_NOWHERE;
         s->all_known = 1;
+        s->guessed = 0;
         return 1;
 }
 

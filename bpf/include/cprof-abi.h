@@ -125,7 +125,8 @@ struct cprof_unwind_mapping {
          * after its start, counted from row_first, in the pc of an element; one more ends the last block. A
          * search among all rows of a large table costs a cache miss for each of its steps. */
         __u32 index_first, index_shift;
-        __u32 rule; /* enum cprof_unwind_rule for code without a table: NONE, or RSP with @cfa */
+        __u32 rule; /* enum cprof_unwind_rule for code without a table: NONE, UNSUPPORTED where frame
+                       pointers are a guess that leaves frames out, or RSP with @cfa */
         __s32 cfa;  /* of that rule, in bytes */
 };
 _Static_assert(sizeof(struct cprof_unwind_mapping) == 48, "ABI between kernel and user space");

@@ -65,8 +65,8 @@ typedef struct ProbeMapping {
         uint64_t start, end;
         uint64_t base;  /* address of pc 0 of the table in the process */
         uint32_t table; /* of unwind_add(), UNWIND_TABLE_NONE: frame pointers */
-        uint32_t rule;  /* enum cprof_unwind_rule for code without a table */
-        int32_t cfa;    /* of that rule, in bytes */
+        uint32_t rule; /* enum cprof_unwind_rule for code without a table; UNSUPPORTED: it should have one */
+        int32_t cfa;   /* of that rule, in bytes */
 } ProbeMapping;
 
 #define PROBE_PYTHON_VERSIONS_MAX 16U /* sets of struct cprof_python_offsets at once */

@@ -179,6 +179,8 @@ static int on_mapping(const ProcessMapping *m, void *userdata) {
 
                 if (um->state == UNWIND_STATE_READY && find_base(um, m, &mapping.base))
                         mapping.table = um->table->id;
+                else if (um->state != UNWIND_STATE_NONE)
+                        mapping.rule = CPROF_RULE_UNSUPPORTED; /* frame pointers are a guess there */
         }
 
         append_mapping(pub, &mapping);

@@ -143,6 +143,27 @@ Test(rates, mappings_make_the_difference) {
         spawn_kill(pid);
 }
 
+Test(rates, a_walk_by_frame_pointers_where_a_table_is_missing_is_not_complete) {
+        ProbeMapping all = { .end = UINT64_C(1) << 47, .table = UNWIND_TABLE_NONE };
+        _cleanup_(probe_freep) Probe *p = new_probe(&(ProbeConfig){});
+        pid_t pid = spawn_busy(1);
+        Seen s;
+
+        cr_assert_eq(probe_watch(p, pid, PROBE_USE_ON_CPU), 0);
+        cr_assert_eq(probe_unwind_map(p, pid, &all, 1), 0);
+        s = look(p, pid, 0, USEC_PER_SEC / 2);
+        cr_expect_gt(s.n, 10);
+        cr_expect_eq(s.n_ends[CPROF_END_HELPER], 0, "there is none to be missed");
+
+        all.rule = CPROF_RULE_UNSUPPORTED;
+        cr_assert_eq(probe_unwind_map(p, pid, &all, 1), 0);
+        (void) look(p, pid, 0, 0);
+        s = look(p, pid, 0, USEC_PER_SEC / 2);
+        cr_expect_gt(s.n, 10);
+        cr_expect_eq(s.n_ends[CPROF_END_ROOT] + s.n_ends[CPROF_END_FRAME_POINTER], 0);
+        spawn_kill(pid);
+}
+
 Test(rates, a_full_pool_refuses_tables_and_has_room_again_later) {
         struct cprof_unwind_row rows[600] = {};
         const UnwindRows table = { .rows = rows, .n = 600 };
