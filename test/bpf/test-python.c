@@ -254,7 +254,8 @@ check_version(const char *interpreter,
 
         cr_expect_leq(b.ended->losses.n_python_mismatch, 1 + b.ended->n_samples / 100, "%s", interpreter);
         cr_expect_geq(got, percent, "%s: %.1f %%", interpreter, got);
-        cr_expect_eq(daemon_python_n_unreadable(b.python), 0);
+        /* code that ran while the interpreter started may be gone when it is read */
+        cr_expect_leq(daemon_python_n_unreadable(b.python), 1 + b.ended->n_samples / 100);
         cr_expect_gt(b.ended->quality.n_python_frames, b.ended->n_samples);
         bench_close(&b);
         return 1;
