@@ -100,6 +100,8 @@ static void burn(void) {
                         ;
 }
 
+#define ATTEMPTS 3U
+
 static Task *record_unit(Bench *b, pid_t pid, const volatile usec_t *used_usec, usec_t *ret_before_usec) {
         TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), .duration_usec = TASK_USEC };
         usec_t second_usec = clock_monotonic_usec();
@@ -156,7 +158,9 @@ static uint64_t count_samples(const Profile *profile, const char *name, uint64_t
         return n;
 }
 
-static void check(void (*work)(void), const char *name) {
+/* One go. Whether nine tenths of the time of the children have samples with a name, and not more than there
+ * was. */
+static bool try(void (*work)(void), const char *name) {
         volatile usec_t *used_usec;
         usec_t before_usec, all_usec;
         TaskManagerCounters c;
@@ -188,11 +192,18 @@ static void check(void (*work)(void), const char *name) {
         cr_log_info("%.1f %% of the time has samples, %.1f %% of these a known place",
                     100 * share,
                     n > 0 ? 100.0 * (double) n_known / (double) n : 0);
-        cr_expect_geq(share, 0.9);
-        cr_expect_leq(share, 1.1);
-        cr_expect_geq(n_known, n * 9 / 10);
-
         bench_close(&b);
+        return share >= 0.9 && share <= 1.1 && n_known >= n * 9 / 10;
+}
+
+/* Other work on the machine takes samples away from children that live so shortly. */
+static void check(void (*work)(void), const char *name) {
+        bool good = false;
+
+        for (unsigned i = 0; i < ATTEMPTS && !good; i++)
+                good = try(work, name);
+
+        cr_expect(good);
 }
 
 Test(children, that_live_for_20_ms_are_sampled_and_named) {
