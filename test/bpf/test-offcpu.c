@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#define SLACK_NS 200e3 /* where the disk is memory, its waits are no longer than that */
 #define TOTALS_MAX 512U
 #define STACKS_MAX 512U
 
@@ -163,13 +164,13 @@ static bool is_link_there(const char *program) {
  * waiting for a CPU after it, which counts as blocked, or after being preempted, which does not. Interrupts
  * of the disk are in nobody's CPU time: there the thread takes some of them for waiting. */
 static void expect_between(const char *what, uint64_t ns, uint64_t most_ns, uint64_t delay_ns) {
-        double least = ((double) most_ns - (double) delay_ns) * (strcmp(what, "disk") == 0 ? 0.92 : 0.99);
-        double most = (double) most_ns * 1.01;
+        double share = strcmp(what, "disk") == 0 ? 0.92 : 0.99, got = (double) ns, most = (double) most_ns;
+        double least = (most - (double) delay_ns) * share - SLACK_NS;
 
-        cr_expect((double) ns >= least && (double) ns <= most,
-                  "%s: %.3f ms, expected %.3f to %.3f ms",
+        cr_expect(got >= least && got <= most * 1.01 + SLACK_NS,
+                  "%s: %.3f ms, expected %.3f to %.3f",
                   what,
-                  (double) ns / 1e6,
+                  got / 1e6,
                   least / 1e6,
                   most / 1e6);
 }
@@ -393,8 +394,7 @@ Test(offcpu, nothing_is_attached_once_nobody_is_watched) {
         cr_expect_not(is_link_there("offcpu_switch"));
 
         s.n_totals = 0;
-        cr_assert_eq(probe_offcpu_read(s.probe, s.waiter.pid, take_total, &s), 0);
-        cr_expect_eq(s.n_totals, 0, "forgotten");
+        cr_expect(probe_offcpu_read(s.probe, s.waiter.pid, take_total, &s) == 0 && s.n_totals == 0);
         cr_expect_eq(probe_offcpu_end(s.probe, s.waiter.pid), -ENOENT);
         session_close(&s);
 }
