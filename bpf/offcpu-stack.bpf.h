@@ -227,7 +227,8 @@ static long dump_frame(__u32 i, struct dump *d) {
         return 1;
 }
 
-/* As unwind_other(), into the buffer of passes. */
+/* As unwind_current(), for a sleepable program: of @task, which is blocked, into the buffer of passes. Its
+ * entry registers are loaded here. */
 static __always_inline __u32
 dump_user_stack(struct task_struct *task, const struct cprof_target *target, __u32 first, __u8 *end) {
         struct dump d = { .task = task, .first = first, .end = CPROF_END_TRUNCATED };

@@ -309,32 +309,3 @@ unwind_current(void *ctx, const struct cprof_target *target, __u64 *frames, __u8
         *end = CPROF_END_TRUNCATED;
         return CPROF_STACK_MAX;
 }
-
-#ifdef UNWIND_OTHER_TASKS
-/* As unwind_current(), for a sleepable program: @task, which is blocked; its entry registers are loaded
- * here. */
-static __always_inline __u32
-unwind_other(struct task_struct *task, const struct cprof_target *target, __u64 *frames, __u8 *end) {
-        struct unwind_state *s = unwind_state_of(UNWIND_SLOT_SLEEPABLE);
-        int stop;
-
-        *end = CPROF_END_NONE;
-        if (!s || !unwind_begin(UNWIND_SLOT_SLEEPABLE, target))
-                return 0;
-
-        unwind_load_entry(UNWIND_SLOT_SLEEPABLE, (void *) bpf_task_pt_regs(task));
-
-        for (__u32 i = 0; i < CPROF_STACK_MAX; i++) {
-                frames[i] = s->r.rip;
-
-                stop = unwind_step_other(task);
-                if (stop != 0) {
-                        *end = stop - 1;
-                        return i + 1;
-                }
-        }
-
-        *end = CPROF_END_TRUNCATED;
-        return CPROF_STACK_MAX;
-}
-#endif
