@@ -33,12 +33,69 @@ static const MetricInfo infos[] = {
                 .threshold_max = 4194304, /* all threads there can be, all of them runnable */
                 .expected = "a load average such as 8 or 2.5",
         },
-};
-
-static const char *const names_elsewhere[] = {
-        "http-error-rate",        "http-avg-response-time", "http-p95-response-time",
-        "http-p99-response-time", "cpu-pressure",           "io-pressure",
-        "memory-pressure",
+        [METRIC_HTTP_ERROR_RATE] = {
+                .name = "http-error-rate",
+                .unit = "%",
+                .threshold_max = 100,
+                .expected = "a percentage such as 5%",
+                .is_http = true,
+        },
+        [METRIC_HTTP_4XX_RATE] = {
+                .name = "http-4xx-rate",
+                .unit = "%",
+                .threshold_max = 100,
+                .expected = "a percentage such as 20%",
+                .is_http = true,
+        },
+        [METRIC_HTTP_AVG_RESPONSE_TIME] = {
+                .name = "http-avg-response-time",
+                .unit = "ms",
+                .threshold_max = 3600e3,
+                .expected = "milliseconds such as 250ms",
+                .is_http = true,
+        },
+        [METRIC_HTTP_P95_RESPONSE_TIME] = {
+                .name = "http-p95-response-time",
+                .unit = "ms",
+                .threshold_max = 3600e3,
+                .expected = "milliseconds such as 500ms",
+                .is_http = true,
+        },
+        [METRIC_HTTP_P99_RESPONSE_TIME] = {
+                .name = "http-p99-response-time",
+                .unit = "ms",
+                .threshold_max = 3600e3,
+                .expected = "milliseconds such as 900ms",
+                .is_http = true,
+        },
+        [METRIC_HTTP_REQUEST_RATE] = {
+                .name = "http-request-rate",
+                .unit = "/s",
+                .threshold_max = 1e9,
+                .expected = "requests per second such as 1000/s",
+                .is_http = true,
+        },
+        [METRIC_CPU_PRESSURE] = {
+                .name = "cpu-pressure",
+                .unit = "%",
+                .threshold_max = 100,
+                .expected = "a percentage such as 20%",
+                .is_unit_only = true,
+        },
+        [METRIC_IO_PRESSURE] = {
+                .name = "io-pressure",
+                .unit = "%",
+                .threshold_max = 100,
+                .expected = "a percentage such as 20%",
+                .is_unit_only = true,
+        },
+        [METRIC_MEMORY_PRESSURE] = {
+                .name = "memory-pressure",
+                .unit = "%",
+                .threshold_max = 100,
+                .expected = "a percentage such as 20%",
+                .is_unit_only = true,
+        },
 };
 
 const MetricInfo *metric_info(Metric m) {
@@ -58,15 +115,25 @@ int metric_from_string(const char *name) {
                 if (strcmp(infos[i].name, name) == 0)
                         return i;
 
-        for (size_t i = 0; i < ELEMENTSOF(names_elsewhere); i++)
-                if (strcmp(names_elsewhere[i], name) == 0)
-                        return -EOPNOTSUPP;
-
         return -EINVAL;
 }
 
 const char *const *metric_names(void) {
-        static const char *const names[] = { "process-cpu", "process-thread-count", "system-load", NULL };
+        static const char *const names[] = {
+                "process-cpu",
+                "process-thread-count",
+                "system-load",
+                "http-error-rate",
+                "http-4xx-rate",
+                "http-avg-response-time",
+                "http-p95-response-time",
+                "http-p99-response-time",
+                "http-request-rate",
+                "cpu-pressure",
+                "io-pressure",
+                "memory-pressure",
+                NULL,
+        };
 
         _Static_assert(ELEMENTSOF(names) == _METRIC_MAX + 1, "one name per metric");
         return names;

@@ -2,12 +2,27 @@
 #pragma once
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum Metric {
         METRIC_PROCESS_CPU,          /* percent of one core over the last second; may exceed 100 */
         METRIC_PROCESS_THREAD_COUNT, /* threads alive at the tick */
         METRIC_SYSTEM_LOAD,          /* 1-minute load average */
+
+        /* Of the responses that finished in the second, server side; no response, no value. By URI rule. */
+        METRIC_HTTP_ERROR_RATE,        /* percent with status 500…599 */
+        METRIC_HTTP_4XX_RATE,          /* percent with status 400…499 */
+        METRIC_HTTP_AVG_RESPONSE_TIME, /* mean, ms: first byte of the request to last byte of the answer */
+        METRIC_HTTP_P95_RESPONSE_TIME, /* ms, from a histogram: within 19 %, 2^(1/4) */
+        METRIC_HTTP_P99_RESPONSE_TIME,
+        METRIC_HTTP_REQUEST_RATE, /* responses finished in the second; 0 counts as a value */
+
+        /* Of units only: percent of the second in which some task waited for it; linux
+         * Documentation/accounting/psi.rst, "some" */
+        METRIC_CPU_PRESSURE,
+        METRIC_IO_PRESSURE,
+        METRIC_MEMORY_PRESSURE,
         _METRIC_MAX,
         _METRIC_INVALID = -EINVAL,
 } Metric;
@@ -17,14 +32,14 @@ typedef struct MetricInfo {
         const char *unit; /* "%", "" */
         double threshold_max;
         const char *expected; /* how a threshold is written: "a percentage such as 80%" */
+        bool is_http;         /* takes a URI rule */
+        bool is_unit_only;    /* has a value with Scope=unit only */
 } MetricInfo;
 
 const MetricInfo *metric_info(Metric m); /* NULL for none */
 const char *metric_to_string(Metric m);
 
-/* -EOPNOTSUPP for a metric that exists in cprofd but not in this build (http-error-rate,
- * http-avg-response-time and the other http-* and *-pressure ones of the design), -EINVAL for none at all.
- */
+/* -EINVAL: there is none of that name. */
 int metric_from_string(const char *name);
 const char *const *metric_names(void); /* NULL-terminated, of this build */
 

@@ -56,7 +56,7 @@ static double unit_value(const Monitor *m, Metric metric, Unit *u) {
         }
 }
 
-double monitor_value(Monitor *m, Metric metric, Subject subject) {
+double monitor_value(Monitor *m, Metric metric, Subject subject, const UriRule *uri) {
         assert(m);
         assert(!subject.process != !subject.unit);
 

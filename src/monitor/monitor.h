@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "monitor/http-monitor.h"
 #include "monitor/metric.h"
+#include "monitor/subject.h"
 #include "target/target-set.h"
-
-/* What a rule looks at: a process, or a unit as a whole (exactly one is set). */
-typedef struct Subject {
-        Process *process;
-        Unit *unit;
-} Subject;
 
 /* Values of the second that just closed. */
 typedef struct Monitor {
         const Host *host;   /* borrowed */
         TargetSet *targets; /* borrowed */
         double load1;       /* NAN when it could not be read */
+        HttpMonitor *http;  /* borrowed; NULL: no HTTP metric has a value */
 } Monitor;
 
 void monitor_init(Monitor *m, const Host *host, TargetSet *targets);
@@ -23,5 +20,5 @@ void monitor_init(Monitor *m, const Host *host, TargetSet *targets);
  * are then NAN. */
 int monitor_tick(Monitor *m);
 
-/* The value of @metric for @subject in the last second, NAN for none. */
-double monitor_value(Monitor *m, Metric metric, Subject subject);
+/* The value of @metric for @subject in the last second, NAN for none. @uri is for HTTP metrics. */
+double monitor_value(Monitor *m, Metric metric, Subject subject, const UriRule *uri);

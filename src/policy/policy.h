@@ -5,6 +5,7 @@
 #include "basic/profile-kind.h"
 #include "basic/time-util.h"
 #include "monitor/metric.h"
+#include "monitor/uri-rule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,8 @@ typedef struct PolicyTrigger {
         double threshold;
         unsigned period_sec; /* 1…POLICY_PERIOD_SEC_MAX */
         unsigned count;      /* 1…period_sec */
+        UriRule uri;         /* of HTTP metrics; URI_RULE_ALL for others. Several exact URIs in one section of
+                              * a file are as many triggers: each has its own window and cause */
 } PolicyTrigger;
 
 typedef struct Policy {

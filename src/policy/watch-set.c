@@ -24,7 +24,7 @@ struct WatchSet {
 static double value_of_monitor(Metric metric, Subject subject, void *userdata) {
         WatchSet *s = userdata;
 
-        return monitor_value(s->monitor, metric, subject);
+        return monitor_value(s->monitor, metric, subject, &(const UriRule){});
 }
 
 int watch_set_new(Monitor *monitor, WatchSet **ret_set) {

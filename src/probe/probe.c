@@ -11,6 +11,8 @@ static const char *const feature_names[_PROBE_FEATURE_MAX] = {
         [PROBE_FEATURE_EVENTS] = "process-events",
         [PROBE_FEATURE_PYTHON] = "python",
         [PROBE_FEATURE_CHILDREN] = "children",
+        [PROBE_FEATURE_HTTP] = "http",
+        [PROBE_FEATURE_HTTP_TLS] = "http-tls",
 };
 
 const char *probe_feature_to_string(ProbeFeature f) {

@@ -5,6 +5,7 @@
 
 #include "basic/cleanup.h"
 #include "basic/time-util.h"
+#include "probe/http-rules.h"
 #include "probe/unwind-rows.h"
 
 #include <stdbool.h>
@@ -20,6 +21,8 @@ typedef enum ProbeFeature {
         PROBE_FEATURE_EVENTS,        /* new mappings, exec, fork and exit as they happen */
         PROBE_FEATURE_PYTHON,        /* frames of CPython */
         PROBE_FEATURE_CHILDREN,      /* children of sampled processes from their first instruction on */
+        PROBE_FEATURE_HTTP,          /* HTTP/1 requests, by whichever hook there is */
+        PROBE_FEATURE_HTTP_TLS,      /* those within TLS */
         _PROBE_FEATURE_MAX,
         _PROBE_FEATURE_INVALID = -EINVAL,
 } ProbeFeature;
@@ -31,6 +34,7 @@ typedef enum ProbeUse {
         PROBE_USE_ON_CPU,
         PROBE_USE_RECORDER,
         PROBE_USE_OFF_CPU,
+        PROBE_USE_HTTP, /* armed and disarmed as the others; watched by probe_http_watch() */
         _PROBE_USE_MAX,
 } ProbeUse;
 
@@ -69,6 +73,64 @@ typedef struct ProbeMapping {
         int32_t cfa;   /* of that rule, in bytes */
 } ProbeMapping;
 
+/* Where the kernel sees the bytes of a process's sockets. */
+typedef enum ProbeHttpHook {
+        PROBE_HTTP_HOOK_AUTO,    /* the best one that there is for that process */
+        PROBE_HTTP_HOOK_SOCKET,  /* tp_btf/sock_{send,recv}_length: kernel 6.3 and later */
+        PROBE_HTTP_HOOK_CGROUP,  /* cgroup_skb on the unit's cgroup: TCP only; sees io_uring and splice, too
+                                  */
+        PROBE_HTTP_HOOK_SYSCALL, /* exits of the socket calls */
+        _PROBE_HTTP_HOOK_MAX,
+        _PROBE_HTTP_HOOK_INVALID = -EINVAL,
+} ProbeHttpHook;
+const char *probe_http_hook_to_string(ProbeHttpHook h); /* "auto", "socket", "cgroup", "syscall" */
+int probe_http_hook_from_string(const char *name);
+
+typedef struct ProbeHttpTarget {
+        pid_t pid;
+        uint32_t rules;     /* of probe_http_rules_add() */
+        const char *cgroup; /* directory of the unit's own cgroup on the unified hierarchy, NULL: none */
+        ProbeHttpHook hook; /* wanted */
+} ProbeHttpTarget;
+
+/* The sums of one rule of one process in one second, of all CPUs. */
+typedef void (*ProbeHttpFn)(pid_t pid, unsigned rule, const struct cprof_http_cell *sums, void *userdata);
+
+/* Which function of a TLS library. Reads and writes of OpenSSL: (SSL *, buffer, length) -> length, _EX with
+ * a fourth argument where the length is written to and 1 for success; GnuTLS: (session, buffer, length) ->
+ * length. Go: (*Conn).Read and Write of crypto/tls in the register ABI. */
+typedef enum ProbeTlsRole {
+        PROBE_TLS_SSL_READ,
+        PROBE_TLS_SSL_READ_EX,
+        PROBE_TLS_SSL_WRITE,
+        PROBE_TLS_SSL_WRITE_EX,
+        PROBE_TLS_SSL_FREE,
+        PROBE_TLS_GNUTLS_READ,
+        PROBE_TLS_GNUTLS_WRITE,
+        PROBE_TLS_GNUTLS_FREE,
+        PROBE_TLS_GO_READ,
+        PROBE_TLS_GO_WRITE,
+        PROBE_TLS_GO_CLOSE,
+        _PROBE_TLS_ROLE_MAX,
+} ProbeTlsRole;
+
+#define PROBE_TLS_FUNCTIONS_MAX 16U
+#define PROBE_TLS_RETURNS_MAX 32U
+
+typedef struct ProbeTlsFunction {
+        ProbeTlsRole role;
+        uint64_t offset; /* in the file, of the instruction to probe */
+        /* Go: a return probe would break its stacks, so each return instruction has a probe of its own. */
+        unsigned n_returns;
+        uint64_t returns[PROBE_TLS_RETURNS_MAX];
+} ProbeTlsFunction;
+
+typedef struct ProbeTls {
+        const char *path; /* the file as we can open it */
+        size_t n_functions;
+        ProbeTlsFunction functions[PROBE_TLS_FUNCTIONS_MAX];
+} ProbeTls;
+
 #define PROBE_PYTHON_VERSIONS_MAX 16U /* sets of struct cprof_python_offsets at once */
 
 /* Counters since the probe was made; what is lost is lost by name. */
@@ -90,6 +152,8 @@ typedef struct ProbeCounters {
         uint64_t offcpu_run_ns; /* of the off-CPU programs alone; part of bpf_run_ns */
         uint64_t offcpu_run_count;
 
+        uint64_t http_run_ns; /* of the HTTP programs alone; not part of bpf_run_ns */
+        uint64_t http_run_count;
         uint64_t unwind_rows, unwind_rows_max; /* in use and possible */
         uint64_t n_tables_refused;             /* tables and mappings that found no place */
 } ProbeCounters;
@@ -152,6 +216,24 @@ typedef struct ProbeOps {
          * lost, look at all processes again. */
         int (*events_read)(void *self, ProbeEventFn fn, void *userdata);
 
+        /* Rules are copied; any number of processes may have the same. -ENOSPC: no place for its automata.
+         */
+        int (*http_rules_add)(void *self, const HttpRules *rules, uint32_t *ret_rules);
+        void (*http_rules_remove)(void *self, uint32_t rules); /* when no process has them */
+        /* Armed for PROBE_USE_HTTP. Watching again gives a process other rules: sums and counters begin at
+         * zero. *ret_hook is the one in use. -ENOSPC: more rules of processes than
+         * ProbeConfig.http_rules_max.
+         */
+        int (*http_watch)(void *self, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook);
+        void (*http_unwatch)(void *self, pid_t pid); /* its TLS attachments go, too */
+        /* What happened in @second of CLOCK_MONOTONIC, which is over by less than CPROF_HTTP_SECONDS - 1:
+         * calls @fn for rules that had any request. */
+        int (*http_read)(void *self, uint64_t second, ProbeHttpFn fn, void *userdata);
+        /* Since it is watched, by enum cprof_http_loss. */
+        int (*http_counters)(void *self, pid_t pid, uint64_t ret[static CPROF_HTTP_COUNTERS_MAX]);
+        /* Has that file's TLS functions seen in that process, until it is unwatched. */
+        int (*http_tls_attach)(void *self, pid_t pid, const ProbeTls *tls);
+
         /* The kernel counts the run time of programs (a little cost for each run) while on. */
         int (*statistics)(void *self, bool on);
         void (*counters)(void *self, ProbeCounters *ret);
@@ -169,6 +251,7 @@ typedef struct Probe {
 #define PROBE_UNWIND_BYTES_DEFAULT (8U * 1024 * 1024) /* a million rows: forty times those of libc */
 #define PROBE_MAPPINGS_MAX 65536U                     /* of all processes */
 #define PROBE_OFFCPU_STACKS_PER_SEC 1000U             /* per CPU */
+#define PROBE_HTTP_RULES_DEFAULT 2048U                /* 3 MiB per CPU, while HTTP is watched */
 
 typedef struct ProbeConfig {
         unsigned oncpu_hz;              /* 0 = default */
@@ -176,6 +259,7 @@ typedef struct ProbeConfig {
         unsigned watched_max;           /* 0 = default */
         size_t unwind_bytes;            /* for tables; 0 = default */
         unsigned offcpu_stacks_per_sec; /* per CPU; 0 = default */
+        unsigned http_rules_max;        /* rules of all processes; 0 = default */
         size_t ring_bytes;              /* a power of two and of pages; 0 = by the number of CPUs */
 } ProbeConfig;
 
@@ -204,5 +288,14 @@ int probe_unwind_map(Probe *p, pid_t pid, const ProbeMapping *mappings, size_t n
 void probe_unwind_unmap(Probe *p, pid_t pid);
 int probe_python_set(Probe *p, pid_t pid, const struct cprof_python_offsets *offsets, uint64_t runtime);
 int probe_events_read(Probe *p, ProbeEventFn fn, void *userdata);
+int probe_http_rules_add(Probe *p, const HttpRules *rules, uint32_t *ret_rules);
+void probe_http_rules_remove(Probe *p, uint32_t rules);
+int probe_http_watch(Probe *p, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook);
+void probe_http_unwatch(Probe *p, pid_t pid);
+int probe_http_read(Probe *p, uint64_t second, ProbeHttpFn fn, void *userdata);
+int probe_http_counters(Probe *p, pid_t pid, uint64_t ret[static CPROF_HTTP_COUNTERS_MAX]);
+int probe_http_tls_attach(Probe *p, pid_t pid, const ProbeTls *tls);
+/* The key of a counter as `unit show` has it: "unpaired-response". */
+const char *probe_http_counter_to_string(enum cprof_http_loss counter);
 int probe_statistics(Probe *p, bool on);
 void probe_counters(Probe *p, ProbeCounters *ret);

@@ -246,7 +246,8 @@ Test(test_watch_targets, a_unit_is_the_sum_of_what_lives_in_it_and_below) {
         cr_expect(isnan(
                         monitor_value(&w->monitor,
                                       METRIC_PROCESS_CPU,
-                                      (Subject){ .unit = target_set_find_unit(w->targets, "c.service") })));
+                                      (Subject){ .unit = target_set_find_unit(w->targets, "c.service") },
+                                      &(const UriRule){})));
 }
 
 Test(test_watch_targets, load_is_that_of_the_host_or_none) {
