@@ -15,7 +15,7 @@ LIBRARIES = {
     r"libsmartcols": lambda f: f.parts[1] == "ctl",
     r"uthash\.h": lambda f: str(f) == "src/basic/hash.h",
 }
-GENERATED = {"cprof-config.h", "cprof-abi.h"}
+GENERATED = {"cprof-config.h", "cprof-abi.h", "cprof-http.h"}
 PROBE_ABI = {"cprof-offcpu.h"}  # between one program and its part of the probe
 bad = []
 
