@@ -280,9 +280,12 @@ int http_monitor_watch(
         }
 
         e->error = watch_in_kernel(m, e, rules, n_rules, compiled);
-        if (e->error < 0)
+        if (e->error < 0) {
                 fail_entry(m, e);
-        return e->error;
+                return e->error;
+        }
+
+        return 1;
 }
 
 static void on_sums(pid_t pid, unsigned rule, const struct cprof_http_cell *sums, void *userdata) {

@@ -23,7 +23,8 @@ void http_monitor_set_hook(HttpMonitor *m, ProbeHttpHook hook);
 
 /* Measures @p by @rules from now on, in place of those it had: its sums begin at zero. Same rules again
  * change nothing, unless the process is another program now, has left the @cgroup that it is measured by, or
- * could not be measured. @compiled are the same rules in the same order. The first process arms the probe.
+ * could not be measured. @compiled are the same rules in the same order. Returns 1 when the process is
+ * watched anew, 0 when nothing changed. The first process arms the probe.
  * Errors of probe_arm(), probe_http_rules_add() and probe_http_watch(); the process is known nevertheless
  * and why is in http_monitor_status(). */
 int http_monitor_watch(
