@@ -99,6 +99,8 @@ Test(test_config, without_files_everything_has_its_default, .init = init, .fini 
         cr_expect_eq(c.store.max_use_bytes, 0);
         cr_expect_eq(c.store.keep_free_bytes, 0);
         cr_expect_eq(c.store.max_age_usec, USEC_INFINITY);
+        cr_expect_eq(c.http_hook, PROBE_HTTP_HOOK_AUTO);
+        cr_expect(c.http_rules_max == 2048 && c.http_tls);
 }
 
 Test(test_config, every_setting_is_read, .init = init, .fini = done) {
@@ -109,6 +111,7 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
             "[Manager]\nLogLevel=debug\n"
             "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\nBudget=0.5%\nJavaAttach=no\nUnwindTablesMax=64M\n"
             "[Recorder]\nRecorderHz=49\nRecorderSec=2min\n"
+            "[Http]\nHttpHook=cgroup\nHttpRulesMax=100\nHttpTls=no\n"
             "[Symbols]\nDebuginfod=yes\nDebuginfodUrls=http://a http://b\n[Store]\nMaxUse=500M\nKeepFree=1G\nMaxAge=14d\n");
 
         LOAD(&c);
@@ -117,6 +120,7 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         cr_expect(c.processes_max == 100 && c.unwind_bytes == 64U << 20);
         cr_expect_eq(c.budget_percent, 0.5);
         cr_expect_not(c.java_attach);
+        cr_expect(c.http_hook == PROBE_HTTP_HOOK_CGROUP && c.http_rules_max == 100 && !c.http_tls);
         cr_expect(c.debuginfod);
         cr_expect_str_eq(c.debuginfod_urls, "http://a http://b");
         cr_expect(c.recorder_hz == 49 && c.recorder_sec == 120);
@@ -170,6 +174,11 @@ Test(test_config, a_bad_line_is_told_exactly_and_costs_nothing_else, .init = ini
                   MAIN_FILE ":2: RecorderHz=101: expected a number from 0 (off) to 100" },
                 { "[Recorder]\nRecorderSec=601\n", MAIN_FILE ":2: RecorderSec=601: " NO_SECONDS },
                 { "[Recorder]\nRecorderSec=1500ms\n", MAIN_FILE ":2: RecorderSec=1500ms: " NO_SECONDS },
+                { "[Http]\nHttpHook=kprobe\n",
+                  MAIN_FILE ":2: HttpHook=kprobe: expected auto, socket, cgroup or syscall" },
+                { "[Http]\nHttpRulesMax=16385\n",
+                  MAIN_FILE ":2: HttpRulesMax=16385: expected a number from 1 to 16384" },
+                { "[Http]\nHttpTls=maybe\n", MAIN_FILE ":2: HttpTls=maybe: expected yes or no" },
                 { "[Store]\nMaxUse=much\n", MAIN_FILE ":2: MaxUse=much: expected bytes such as 500M" },
                 { "[Store]\nKeepFree=-1G\n", MAIN_FILE ":2: KeepFree=-1G: expected bytes such as 1G" },
                 { "[Store]\nMaxAge=14 moons\n",
