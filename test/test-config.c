@@ -99,8 +99,6 @@ Test(test_config, without_files_everything_has_its_default, .init = init, .fini 
         cr_expect_eq(c.store.max_use_bytes, 0);
         cr_expect_eq(c.store.keep_free_bytes, 0);
         cr_expect_eq(c.store.max_age_usec, USEC_INFINITY);
-        cr_expect_eq(c.http_hook, PROBE_HTTP_HOOK_AUTO);
-        cr_expect(c.http_rules_max == 2048 && c.http_tls);
 }
 
 Test(test_config, every_setting_is_read, .init = init, .fini = done) {
@@ -174,11 +172,6 @@ Test(test_config, a_bad_line_is_told_exactly_and_costs_nothing_else, .init = ini
                   MAIN_FILE ":2: RecorderHz=101: expected a number from 0 (off) to 100" },
                 { "[Recorder]\nRecorderSec=601\n", MAIN_FILE ":2: RecorderSec=601: " NO_SECONDS },
                 { "[Recorder]\nRecorderSec=1500ms\n", MAIN_FILE ":2: RecorderSec=1500ms: " NO_SECONDS },
-                { "[Http]\nHttpHook=kprobe\n",
-                  MAIN_FILE ":2: HttpHook=kprobe: expected auto, socket, cgroup or syscall" },
-                { "[Http]\nHttpRulesMax=16385\n",
-                  MAIN_FILE ":2: HttpRulesMax=16385: expected a number from 1 to 16384" },
-                { "[Http]\nHttpTls=maybe\n", MAIN_FILE ":2: HttpTls=maybe: expected yes or no" },
                 { "[Store]\nMaxUse=much\n", MAIN_FILE ":2: MaxUse=much: expected bytes such as 500M" },
                 { "[Store]\nKeepFree=-1G\n", MAIN_FILE ":2: KeepFree=-1G: expected bytes such as 1G" },
                 { "[Store]\nMaxAge=14 moons\n",
