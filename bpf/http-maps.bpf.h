@@ -32,6 +32,13 @@ enum http_kind {
         HTTP_KIND_OTHER,
 };
 
+/* Whether bytes of a direction may have been missed. */
+enum http_doubt {
+        HTTP_DOUBT_NONE,
+        HTTP_DOUBT_MISSED, /* a piece that begins like a message within a body is one */
+        HTTP_DOUBT_RESYNC, /* was lost; the start line that is being read would be the first again */
+};
+
 /* One direction. Written by the program that sees that direction only: a stream has one reader and one
  * writer at a time. */
 struct http_side {
@@ -42,7 +49,7 @@ struct http_side {
         __u16 status;    /* HTTP_OUT: of the answer that is written */
         __u8 phase;      /* enum http_phase */
         __u8 framing;    /* what the headers say about the body: HTTP_FRAMING_… */
-        __u8 coding;     /* how far the last transfer coding was recognised */
+        __u8 coding;     /* how far the last transfer coding was recognised; digits of a chunk's size */
         __u8 n_foreign;  /* pieces that were not HTTP, while undecided */
 };
 
@@ -63,12 +70,12 @@ struct http_connection {
         __u32 pid;      /* in the daemon's namespace: key of http_processes */
         __u8 kind;      /* enum http_kind */
         __u8 answering; /* an answer has begun that `current` asked for */
-        __u8 doubt[2];  /* bytes of that direction may have been missed: a start line within a body counts */
+        __u8 doubt[2];  /* enum http_doubt, of each direction */
         struct http_side sides[2];
         __u32 head, tail; /* of pending[]: next to answer, next free; modulo CPROF_HTTP_PENDING */
-        /* requests for which pending[] had no place: since the last time all were answered, answered */
-        __u32 n_excess, n_excess_answered;
-        __u64 excess_heads; /* which of the first 64 are HEAD */
+        /* requests for which pending[] had no place; how many there were when none of them waited */
+        __u32 n_excess, n_excess_answered, excess_first;
+        __u64 excess_heads; /* which of the first 64 since then are HEAD */
         struct http_pending current;
         struct http_pending pending[CPROF_HTTP_PENDING];
 };
@@ -90,9 +97,11 @@ struct http_work {
          */
         __u64 offset;
         __u32 at, n, n_carried;
-        __u32 state;
+        __u32 target; /* position of the request target, HTTP_PENDING_… of the method */
+        __u32 flags;
+        __u32 state; /* of the header value that is being read */
         __u64 number;
-        __u8 buffer[HTTP_BUFFER + 16]; /* words are read beyond a position */
+        __u8 buffer[HTTP_BUFFER + CPROF_HTTP_LINE_MAX]; /* words and lines are read beyond a position */
 };
 
 struct http_carry {
@@ -224,7 +233,7 @@ static __always_inline void http_release(struct http_work *w) {
 
 /* Bytes of @c that the caller could not show: a start line that seems to be within a body is one. */
 static __always_inline void http_missed(struct http_connection *c, __u32 direction) {
-        c->doubt[direction & 1] = 1;
+        c->doubt[direction & 1] = HTTP_DOUBT_MISSED;
 }
 
 /* Whether the bytes of @c are still of interest; cheap, ask before claiming scratch memory. */
