@@ -65,7 +65,7 @@ static int append_values(sd_bus_message *reply, const Window *w, usec_t slot_use
 static int append_rule(Rows *rows, const Watch *w, const Policy *p, const PolicyTrigger *t) {
         usec_t slot_usec = rows->now_usec - TICK_GRACE_USEC;
         const MetricInfo *info = metric_info(t->metric);
-        const Window *window = w->windows[t->metric];
+        const Window *window = watch_find_window(w, t->metric, &t->uri);
         const char *reason;
         RuleStatus status;
         WindowHits hits = {};

@@ -137,7 +137,7 @@ Test(test_bus_window, each_process_has_a_row_for_each_rule, .init = init, .fini 
 }
 
 /* The value of a second is its number; those of the second process are negative. */
-static double second_value(Metric metric, Subject subject, void *userdata) {
+static double second_value(Metric metric, Subject subject, const UriRule *uri, void *userdata) {
         const double *second = userdata;
 
         return subject.process->key.pid == 10 ? *second : -*second;
