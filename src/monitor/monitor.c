@@ -73,9 +73,19 @@ static double unit_value(const Monitor *m, Metric metric, Unit *u) {
         }
 }
 
+static double http_value(const Monitor *m, Metric metric, Subject subject, const UriRule *uri) {
+        if (!m->http || (subject.process && subject.process->fresh))
+                return NAN;
+
+        return http_monitor_value(m->http, metric, subject, uri);
+}
+
 double monitor_value(Monitor *m, Metric metric, Subject subject, const UriRule *uri) {
         assert(m);
         assert(!subject.process != !subject.unit);
+
+        if (metric_info(metric)->is_http)
+                return http_value(m, metric, subject, uri);
 
         if (subject.process)
                 return process_value(m, metric, subject.process);

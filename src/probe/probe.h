@@ -248,7 +248,7 @@ typedef struct Probe {
 #define PROBE_ONCPU_HZ_MAX 1000U   /* shorter periods can stall a virtual machine */
 #define PROBE_WATCHED_MAX 4096U    /* processes sampled at once */
 
-#define PROBE_UNWIND_BYTES_DEFAULT (8U * 1024 * 1024) /* a million rows: forty times those of libc */
+#define PROBE_UNWIND_BYTES_DEFAULT (16U * 1024 * 1024) /* two million rows: eighty times those of libc */
 #define PROBE_MAPPINGS_MAX 65536U                     /* of all processes */
 #define PROBE_OFFCPU_STACKS_PER_SEC 1000U             /* per CPU */
 #define PROBE_HTTP_RULES_DEFAULT 2048U                /* 3 MiB per CPU, while HTTP is watched */
