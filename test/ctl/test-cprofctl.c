@@ -70,6 +70,13 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "unit list 'idle*'", 0, "1 unit listed." },
                 { "unit windows nginx", 0, "4/5 of 10s  100%  silent 19min" },
                 { "unit windows nginx", 0, "_.:-+**###" },
+                { "unit windows api", 0, "nginx?[2J 812  http-avg-response-time >= 250ms on /api/orders\n" },
+                { "unit windows api", 0, "  4/5 of 30s  412.5ms  silent 19min\n" },
+                { "unit windows api", 0, "http-error-rate >= 5% matching ^/a?b/\n" },
+                { "unit windows api --json=short",
+                  0,
+                  "\"metric\":\"http-avg-response-time\",\"uri\":\"/api/orders\",\"uri_regex\":\"\"" },
+                { "unit windows api --json=short", 0, "\"uri\":\"\",\"uri_regex\":\"^/a\\u001Bb/\"" },
                 { "unit windows nope", 1, "No unit 'nope.service'." },
                 { "policy list", 0, "process-cpu >= 80% for 5 of 10s" },
                 { "policy show web", 0, "# /etc/cprof/policies.d/web.policy\n[Policy]" },
@@ -143,8 +150,16 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
 Test(cprofctl, foreign_names_reach_no_terminal_as_control_sequences, .init = start) {
         _cleanup_(freep) char *output = NULL;
 
-        cr_assert_eq(run("unit windows nginx", &output), 0);
+        cr_assert_eq(run("unit windows api", &output), 0);
         cr_expect_null(strchr(output, '\033'), "%s", output);
+}
+
+Test(cprofctl, windows_fit_into_eighty_columns, .init = start) {
+        _cleanup_(freep) char *output = NULL;
+
+        cr_assert_eq(run("unit windows api", &output), 0);
+        for (const char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n')
+                cr_expect_leq(strcspn(line, "\n"), 80, "%s", output);
 }
 
 Test(cprofctl, json_of_every_listing_is_valid, .init = start) {
