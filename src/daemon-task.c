@@ -317,7 +317,7 @@ static void checkpoint_step(Daemon *d) {
 }
 
 bool daemon_idle_work(Daemon *d) {
-        if (daemon_hottest_step(d))
+        if (daemon_hottest_step(d) || daemon_http_step(d->http))
                 return true;
 
         if (d->finishing) {

@@ -81,7 +81,9 @@ bus_rule_status(Bus *b,
         RuleStatus kinds, value;
 
         kinds = kinds_status(b->context.probe, policy->kinds, &kinds_reason);
-        value = value_status(b->context.probe, trigger->metric, subject, &value_reason);
+        value = metric_info(trigger->metric)->is_http
+                        ? bus_http_rule_status(b, &trigger->uri, subject, &value_reason)
+                        : value_status(b->context.probe, trigger->metric, subject, &value_reason);
 
         *ret_reason = kinds >= value ? kinds_reason : value_reason; /* the worse one */
         return MAX_OF(kinds, value);

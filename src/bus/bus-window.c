@@ -62,21 +62,6 @@ static int append_values(sd_bus_message *reply, const Window *w, usec_t slot_use
         return sd_bus_message_append_array(reply, 'd', values, n * sizeof(values[0]));
 }
 
-/* "/path", "~regex", "" for all requests; paths never begin with "~". */
-static int append_uri(sd_bus_message *reply, const UriRule *uri) {
-        _cleanup_(freep) char *text = NULL;
-
-        if (uri->kind != URI_RULE_REGEX)
-                return sd_bus_message_append(reply, "s", uri->text ?: "");
-
-        if (asprintf(&text, "~%s", uri->text) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-
-        return sd_bus_message_append(reply, "s", text);
-}
-
 static int append_rule(Rows *rows, const Watch *w, const Policy *p, const PolicyTrigger *t) {
         usec_t slot_usec = rows->now_usec - TICK_GRACE_USEC;
         const MetricInfo *info = metric_info(t->metric);
@@ -103,7 +88,7 @@ static int append_rule(Rows *rows, const Watch *w, const Policy *p, const Policy
                         w->subject.process ? (uint32_t) w->subject.process->key.pid : 0U,
                         info->name);
         if (r >= 0)
-                r = append_uri(rows->reply, &t->uri);
+                r = bus_append_uri(rows->reply, &t->uri);
         if (r >= 0)
                 r = sd_bus_message_append(
                                 rows->reply,
