@@ -20,6 +20,7 @@ typedef struct Target {
         pid_t pid;
         unsigned n_uses[_PROBE_USE_MAX];
         Place mappings;
+        uint32_t generation; /* of the mappings */
         uint32_t python;
         uint64_t python_runtime;
         UT_hash_handle hh;
@@ -32,6 +33,7 @@ struct ProbeUnwind {
         int targets_fd;
 
         TableList tables;
+        uint32_t generation; /* the last one given */
 
         Target *targets; /* of those that have anything, watched or not */
         unsigned n_listed;
@@ -163,6 +165,7 @@ static int publish(ProbeUnwind *u, const Target *t) {
                 .mapping_end = t->mappings.first + t->mappings.n,
                 .python = t->python,
                 .python_runtime = t->python_runtime,
+                .generation = t->generation,
         };
 
         if (value.uses == 0) {
@@ -306,7 +309,8 @@ void probe_unwind_table_remove(ProbeUnwind *u, uint32_t table) {
         table_list_put(&u->tables, table);
 }
 
-static void write_mappings(ProbeUnwind *u, uint32_t first, const ProbeMapping *mappings, size_t n) {
+static void
+write_mappings(ProbeUnwind *u, uint32_t first, const ProbeMapping *mappings, size_t n, uint32_t generation) {
         struct cprof_unwind_mapping *to = u->mappings.data;
 
         for (size_t i = 0; i < n; i++) {
@@ -320,14 +324,16 @@ static void write_mappings(ProbeUnwind *u, uint32_t first, const ProbeMapping *m
                         .row_first = table.all.first + table.n_index,
                         .row_end = table.all.first + table.all.n,
                         .index_first = table.all.first,
-                        .index_shift = table.index_shift,
-                        .rule = m->rule,
+                        .generation = generation,
+                        .index_shift = (uint16_t) table.index_shift,
+                        .rule = (uint16_t) m->rule,
                         .cfa = m->cfa,
                 };
         }
 }
 
 int probe_unwind_process_map(ProbeUnwind *u, pid_t pid, const ProbeMapping *mappings, size_t n) {
+        uint32_t generation_before;
         Place place, before;
         Target *t;
         int r;
@@ -342,13 +348,17 @@ int probe_unwind_process_map(ProbeUnwind *u, pid_t pid, const ProbeMapping *mapp
                 return refused(u, r);
         }
 
-        write_mappings(u, place.first, mappings, n);
-
         before = t->mappings;
+        generation_before = t->generation;
         t->mappings = place;
+        /* never the same twice, as programs keep what they found by it; after the last one they keep nothing
+         */
+        t->generation = u->generation == UINT32_MAX ? 0 : ++u->generation;
+        write_mappings(u, place.first, mappings, n, t->generation);
         r = publish(u, t);
         if (r < 0) {
                 t->mappings = before;
+                t->generation = generation_before;
                 shared_array_give(&u->mappings, &place);
                 return r;
         }
