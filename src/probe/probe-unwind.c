@@ -7,10 +7,10 @@
 #include "probe/row-index.h"
 #include "probe/shared-array.h"
 #include "probe/table-list.h"
+#include "probe/unwind-arrays.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <string.h>
 
 _Static_assert(1 << PROBE_USE_ON_CPU == CPROF_USE_ON_CPU && 1 << PROBE_USE_RECORDER == CPROF_USE_RECORDER &&
                                1 << PROBE_USE_OFF_CPU == CPROF_USE_OFF_CPU,
@@ -272,7 +272,6 @@ static int refused(ProbeUnwind *u, int r) {
 }
 
 int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret_table) {
-        struct cprof_unwind_row *to;
         RowIndex index = row_index_plan(rows);
         TablePlace place = { .n_index = index.n, .index_shift = index.shift };
         uint32_t table;
@@ -291,10 +290,10 @@ int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret
         if (r < 0)
                 return refused(u, r);
 
-        if (rows->n > 0) {
-                to = (struct cprof_unwind_row *) u->rows.data + place.all.first;
-                row_index_write(&index, rows, to);
-                memcpy(to + index.n, rows->rows, rows->n * sizeof(rows->rows[0]));
+        r = unwind_write_table(&u->rows, &place.all, &index, rows);
+        if (r < 0) {
+                shared_array_give(&u->rows, &place.all);
+                return r;
         }
 
         table_list_set(&u->tables, table, &place);
@@ -307,29 +306,6 @@ void probe_unwind_table_remove(ProbeUnwind *u, uint32_t table) {
 
         shared_array_give(&u->rows, &place.all);
         table_list_put(&u->tables, table);
-}
-
-static void
-write_mappings(ProbeUnwind *u, uint32_t first, const ProbeMapping *mappings, size_t n, uint32_t generation) {
-        struct cprof_unwind_mapping *to = u->mappings.data;
-
-        for (size_t i = 0; i < n; i++) {
-                const ProbeMapping *m = mappings + i;
-                TablePlace table = table_list_place(&u->tables, m->table);
-
-                to[first + i] = (struct cprof_unwind_mapping){
-                        .start = m->start,
-                        .end = m->end,
-                        .base = m->base,
-                        .row_first = table.all.first + table.n_index,
-                        .row_end = table.all.first + table.all.n,
-                        .index_first = table.all.first,
-                        .generation = generation,
-                        .index_shift = (uint16_t) table.index_shift,
-                        .rule = (uint16_t) m->rule,
-                        .cfa = m->cfa,
-                };
-        }
 }
 
 int probe_unwind_process_map(ProbeUnwind *u, pid_t pid, const ProbeMapping *mappings, size_t n) {
@@ -354,8 +330,9 @@ int probe_unwind_process_map(ProbeUnwind *u, pid_t pid, const ProbeMapping *mapp
         /* never the same twice, as programs keep what they found by it; after the last one they keep nothing
          */
         t->generation = u->generation == UINT32_MAX ? 0 : ++u->generation;
-        write_mappings(u, place.first, mappings, n, t->generation);
-        r = publish(u, t);
+        r = unwind_write_mappings(&u->mappings, &place, &u->tables, mappings, t->generation);
+        if (r >= 0)
+                r = publish(u, t);
         if (r < 0) {
                 t->mappings = before;
                 t->generation = generation_before;
