@@ -97,13 +97,16 @@ typedef struct ProbeHttpTarget {
 typedef void (*ProbeHttpFn)(pid_t pid, unsigned rule, const struct cprof_http_cell *sums, void *userdata);
 
 /* Which function of a TLS library. Reads and writes of OpenSSL: (SSL *, buffer, length) -> length, _EX with
- * a fourth argument where the length is written to and 1 for success; GnuTLS: (session, buffer, length) ->
- * length. Go: (*Conn).Read and Write of crypto/tls in the register ABI. */
+ * a fourth argument where the length is written to and 1 for success, _EX2 with flags as the fourth and that
+ * as the fifth; SENDFILE: (SSL *, ...) -> length, of bytes that nobody sees; GnuTLS: (session, buffer,
+ * length) -> length. Go: (*Conn).Read and Write of crypto/tls in the register ABI. */
 typedef enum ProbeTlsRole {
         PROBE_TLS_SSL_READ,
         PROBE_TLS_SSL_READ_EX,
         PROBE_TLS_SSL_WRITE,
         PROBE_TLS_SSL_WRITE_EX,
+        PROBE_TLS_SSL_WRITE_EX2,
+        PROBE_TLS_SSL_SENDFILE,
         PROBE_TLS_SSL_FREE,
         PROBE_TLS_GNUTLS_READ,
         PROBE_TLS_GNUTLS_WRITE,
