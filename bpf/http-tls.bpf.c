@@ -30,16 +30,24 @@ struct {
         __type(value, struct tls_call);
 } tls_calls SEC(".maps");
 
-/* session -> what it carries */
+/* What a session carries, and of which watch of the process that is: rules have other numbers under another
+ * one. */
+struct tls_connection {
+        struct http_connection connection;
+        __u32 generation;
+        __u32 _pad;
+};
+
+/* session -> its bytes */
 struct {
         __uint(type, BPF_MAP_TYPE_HASH);
         __uint(max_entries, 1);
         __type(key, __u64);
-        __type(value, struct http_connection);
+        __type(value, struct tls_connection);
 } tls_connections SEC(".maps");
 
-/* in memory that is no map of ours: kernels < 6.2 take nothing else for a new element */
-static const struct http_connection new_connection;
+/* in memory of the object: kernels < 6.2 do not take what another map has */
+static const struct tls_connection new_connection;
 
 static __always_inline __u64 key_of(__u64 address, __u64 cookie) {
         return (address & CPROF_TLS_ADDRESS_MASK) |
@@ -89,25 +97,42 @@ int tls_enter(struct pt_regs *ctx) {
         return 0;
 }
 
-static __always_inline struct http_connection *get_connection(__u64 session, __u64 cookie) {
-        __u64 key = key_of(session, cookie);
-        struct http_connection *c;
+static __always_inline struct tls_connection *find_or_add(__u64 key, __u32 pid) {
+        struct tls_connection *t;
 
-        c = bpf_map_lookup_elem(&tls_connections, &key);
-        if (c)
-                return c;
+        t = bpf_map_lookup_elem(&tls_connections, &key);
+        if (t)
+                return t;
 
         (void) bpf_map_update_elem(&tls_connections, &key, &new_connection, BPF_NOEXIST);
-        c = bpf_map_lookup_elem(&tls_connections, &key);
-        if (!c) {
-                (void) http_count(CPROF_TLS_COOKIE_PID(cookie), CPROF_HTTP_LOSS_CONNECTION_FULL, 1);
+        t = bpf_map_lookup_elem(&tls_connections, &key);
+        if (!t)
+                (void) http_count(pid, CPROF_HTTP_LOSS_CONNECTION_FULL, 1);
+        return t;
+}
+
+static __always_inline struct http_connection *get_connection(__u64 session, __u64 cookie) {
+        __u32 pid = CPROF_TLS_COOKIE_PID(cookie);
+        struct cprof_http_process *p = bpf_map_lookup_elem(&http_processes, &pid);
+        __u64 key = key_of(session, cookie);
+        struct tls_connection *t;
+
+        if (!p)
                 return NULL;
+
+        t = find_or_add(key, pid);
+        if (!t)
+                return NULL;
+
+        if (t->generation != p->generation) {
+                __builtin_memset(&t->connection, 0, sizeof(t->connection));
+                t->connection.key = key;
+                t->connection.pid = pid;
+                t->generation = p->generation;
+                (void) http_count(pid, CPROF_HTTP_SEEN_TLS_PLAIN, 1);
         }
 
-        c->key = key;
-        c->pid = CPROF_TLS_COOKIE_PID(cookie);
-        (void) http_count(c->pid, CPROF_HTTP_SEEN_TLS_PLAIN, 1);
-        return c;
+        return &t->connection;
 }
 
 static __always_inline __u32 direction_of(__u64 role) {
@@ -204,18 +229,19 @@ SEC("?uprobe")
 int tls_end(struct pt_regs *ctx) {
         __u64 cookie = bpf_get_attach_cookie(ctx);
         __u64 key = key_of(is_go(cookie) ? GO_RECEIVER(ctx) : PT_REGS_PARM1(ctx), cookie);
-        struct http_connection *c = bpf_map_lookup_elem(&tls_connections, &key);
+        struct tls_connection *t = bpf_map_lookup_elem(&tls_connections, &key);
         struct http_work *w;
 
-        if (!c)
+        if (!t)
                 return 0;
 
         w = http_claim();
         if (w) {
-                (void) http_end(c, w);
+                w->direction = HTTP_OUT;
+                (void) http_end(&t->connection, w);
                 http_release(w);
         } else {
-                (void) http_count(c->pid, CPROF_HTTP_LOSS_BUSY, 1);
+                (void) http_count(t->connection.pid, CPROF_HTTP_LOSS_BUSY, 1);
         }
 
         (void) bpf_map_delete_elem(&tls_connections, &key);

@@ -224,7 +224,7 @@ typedef struct ProbeOps {
         int (*http_rules_add)(void *self, const HttpRules *rules, uint32_t *ret_rules);
         void (*http_rules_remove)(void *self, uint32_t rules); /* when no process has them */
         /* Armed for PROBE_USE_HTTP. Watching again gives a process other rules: sums and counters begin at
-         * zero. *ret_hook is the one in use. -ENOSPC: more rules of processes than
+         * zero, TLS attachments stay. *ret_hook is the one in use. -ENOSPC: more rules of processes than
          * ProbeConfig.http_rules_max.
          */
         int (*http_watch)(void *self, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook);
@@ -234,7 +234,8 @@ typedef struct ProbeOps {
         int (*http_read)(void *self, uint64_t second, ProbeHttpFn fn, void *userdata);
         /* Since it is watched, by enum cprof_http_loss. */
         int (*http_counters)(void *self, pid_t pid, uint64_t ret[static CPROF_HTTP_COUNTERS_MAX]);
-        /* Has that file's TLS functions seen in that process, until it is unwatched. */
+        /* Has that file's TLS functions seen in that process, which is watched, until it is unwatched. Again
+         * changes nothing. -EUSERS: too many probes. */
         int (*http_tls_attach)(void *self, pid_t pid, const ProbeTls *tls);
 
         /* The kernel counts the run time of programs (a little cost for each run) while on. */
