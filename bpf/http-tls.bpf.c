@@ -14,6 +14,10 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* Serial numbers of living attachments: bits; written by the daemon. Probes are taken out later than that.
+ */
+__u64 tls_serials[(CPROF_TLS_SERIAL_MAX + 64) / 64] = {};
+
 /* A call that has begun. */
 struct tls_call {
         __u64 session, buffer;
@@ -54,16 +58,23 @@ static __always_inline __u64 key_of(__u64 address, __u64 cookie) {
                         CPROF_TLS_COOKIE_SERIAL(cookie) << CPROF_TLS_SERIAL_SHIFT;
 }
 
+static __always_inline _Bool is_alive(__u64 cookie) {
+        __u64 serial = CPROF_TLS_COOKIE_SERIAL(cookie);
+
+        return serial <= CPROF_TLS_SERIAL_MAX && (tls_serials[serial / 64] >> (serial % 64) & 1);
+}
+
 static __always_inline _Bool is_go(__u64 cookie) {
         return CPROF_TLS_COOKIE_ROLE(cookie) >= CPROF_TLS_GO_READ;
 }
 
 #if defined(__TARGET_ARCH_x86)
-/* cmd/compile/abi-internal.md */
-#define GO_RECEIVER(ctx) ((ctx)->rax)
-#define GO_BUFFER(ctx) ((ctx)->rbx)
-#define GO_GOROUTINE(ctx) ((ctx)->r14)
-#define GO_RESULT(ctx) ((ctx)->rax)
+/* cmd/compile/abi-internal.md. Volatile: a load of one of two registers is not for the verifier. */
+#define GO_REGISTER(ctx, name) (*(const volatile unsigned long *) &(ctx)->name)
+#define GO_RECEIVER(ctx) GO_REGISTER(ctx, rax)
+#define GO_BUFFER(ctx) GO_REGISTER(ctx, rbx)
+#define GO_GOROUTINE(ctx) GO_REGISTER(ctx, r14)
+#define GO_RESULT(ctx) GO_REGISTER(ctx, rax)
 #define STACK_AT_ENTRY(ctx) (PT_REGS_SP(ctx) - 8) /* at the return: the return address is gone */
 #else
 #define GO_RECEIVER(ctx) 0
@@ -73,10 +84,13 @@ static __always_inline _Bool is_go(__u64 cookie) {
 #define STACK_AT_ENTRY(ctx) PT_REGS_SP(ctx)
 #endif
 
-SEC("?uprobe")
+SEC("uprobe")
 int tls_enter(struct pt_regs *ctx) {
         __u64 cookie = bpf_get_attach_cookie(ctx), role = CPROF_TLS_COOKIE_ROLE(cookie), key;
         struct tls_call call = {};
+
+        if (!is_alive(cookie))
+                return 0;
 
         if (is_go(cookie)) {
                 key = key_of(GO_GOROUTINE(ctx), cookie);
@@ -188,12 +202,15 @@ static __always_inline void feed(struct http_connection *c, __u64 address, __u64
         http_release(w);
 }
 
-SEC("?uprobe")
+SEC("uprobe")
 int tls_return(struct pt_regs *ctx) {
         __u64 cookie = bpf_get_attach_cookie(ctx), role = CPROF_TLS_COOKIE_ROLE(cookie);
         __u64 key = key_of(is_go(cookie) ? GO_GOROUTINE(ctx) : STACK_AT_ENTRY(ctx), cookie), n;
         struct http_connection *c;
         struct tls_call *found, call;
+
+        if (!is_alive(cookie))
+                return 0;
 
         n = result_of(ctx, role);
         found = bpf_map_lookup_elem(&tls_calls, &key);
@@ -225,7 +242,7 @@ int tls_return(struct pt_regs *ctx) {
         return 0;
 }
 
-SEC("?uprobe")
+SEC("uprobe")
 int tls_end(struct pt_regs *ctx) {
         __u64 cookie = bpf_get_attach_cookie(ctx);
         __u64 key = key_of(is_go(cookie) ? GO_RECEIVER(ctx) : PT_REGS_PARM1(ctx), cookie);

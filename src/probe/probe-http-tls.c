@@ -5,9 +5,12 @@
 
 #include "cprof-http-tls.h"
 
+#include "probe/late-close.h"
+
 #include "bpf/http-tls.skel.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 /* Of all processes. A probe takes two descriptors; the daemon may have 16384. */
@@ -41,9 +44,9 @@ typedef struct Sweep {
 struct HttpTls {
         struct cprof_http_tls *skel;
         size_t n_links;
-        uint32_t serial;                                    /* the last one given */
-        uint64_t serials[(CPROF_TLS_SERIAL_MAX + 64) / 64]; /* in use: bits */
+        uint32_t serial; /* the last one given */
         Sweep calls, connections;
+        LateClose late; /* of links */
 };
 
 static const enum cprof_tls_role program_roles[_PROBE_TLS_ROLE_MAX] = {
@@ -115,6 +118,8 @@ void http_tls_unload(ProbeHttp *h) {
                 return;
 
         assert(t->n_links == 0);
+        late_close_run(&t->late);
+        late_close_done(&t->late);
         http_add_run_time(t->skel->obj, &h->run_ns, &h->run_count);
         cprof_http_tls__destroy(t->skel);
         free(t);
@@ -127,7 +132,16 @@ void http_tls_run_time(const ProbeHttp *h, uint64_t *ns, uint64_t *count) {
 }
 
 static bool serial_is_used(const HttpTls *t, uint64_t serial) {
-        return serial <= CPROF_TLS_SERIAL_MAX && (t->serials[serial / 64] >> (serial % 64) & 1);
+        return serial <= CPROF_TLS_SERIAL_MAX &&
+                        (t->skel->bss->tls_serials[serial / 64] >> (serial % 64) & 1);
+}
+
+/* The programs look at it for each call. */
+static void mark_serial(HttpTls *t, uint32_t serial, bool is_used) {
+        volatile __u64 *word = &t->skel->bss->tls_serials[serial / 64];
+        uint64_t bit = UINT64_C(1) << (serial % 64);
+
+        *word = is_used ? *word | bit : *word & ~bit;
 }
 
 /* The next one after the last, so that what it had before is swept away long since. */
@@ -138,7 +152,7 @@ static int take_serial(HttpTls *t, uint32_t *ret) {
                 if (serial_is_used(t, serial))
                         continue;
 
-                t->serials[serial / 64] |= UINT64_C(1) << (serial % 64);
+                mark_serial(t, serial, true);
                 t->serial = serial - 1;
                 *ret = serial;
                 return 0;
@@ -147,10 +161,17 @@ static int take_serial(HttpTls *t, uint32_t *ret) {
         return -EUSERS;
 }
 
+/* The probe goes with the last descriptor of its link, which is ours. */
 static void file_free(HttpTls *t, TlsFile *f) {
         t->n_links -= f->n_links;
-        while (f->n_links > 0)
-                (void) bpf_link__destroy(f->links[--f->n_links]);
+        while (f->n_links > 0) {
+                struct bpf_link *link = f->links[--f->n_links];
+                int fd = fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 3);
+
+                (void) bpf_link__destroy(link);
+                if (fd >= 0)
+                        late_close_add(&t->late, fd);
+        }
         free(f);
 }
 
@@ -161,10 +182,10 @@ void http_tls_detach(ProbeHttp *h, HttpProcess *p) {
         if (!a)
                 return;
 
+        mark_serial(t, a->serial, false);
         while (a->n_files > 0)
                 file_free(t, a->files[--a->n_files]);
 
-        t->serials[a->serial / 64] &= ~(UINT64_C(1) << (a->serial % 64));
         t->calls = t->connections = (Sweep){ .is_due = true };
         free(a);
         p->tls = NULL;
@@ -331,6 +352,7 @@ void http_tls_sweep(ProbeHttp *h) {
         if (!t)
                 return;
 
+        late_close_run(&t->late);
         sweep(t, t->skel->maps.tls_calls, &t->calls);
         sweep(t, t->skel->maps.tls_connections, &t->connections);
 }
