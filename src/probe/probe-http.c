@@ -24,6 +24,7 @@ int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp 
 }
 
 static void forget_process(ProbeHttp *h, HttpProcess *p) {
+        http_tls_detach(h, p);
         HASH_DEL(h->processes, p);
         free(p);
 }
@@ -40,6 +41,7 @@ ProbeHttp *probe_http_free(ProbeHttp *h) {
         HASH_ITER(hh, h->processes, p, next)
         forget_process(h, p);
 
+        http_tls_unload(h);
         http_rule_list_done(&h->rules);
         http_maps_done(&h->maps);
         free(h);
@@ -114,6 +116,7 @@ void probe_http_disarm(ProbeHttp *h) {
         for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
                 http_hook_unload(h->hooks + i, h);
 
+        http_tls_unload(h);
         h->is_armed = false;
         release_maps(h);
 }
@@ -221,8 +224,25 @@ static int begin_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpH
         return r;
 }
 
+/* With other rules it keeps what is attached: the file need not be found again. */
+static HttpTlsProcess *take_tls(ProbeHttp *h, pid_t pid) {
+        HttpProcess *p = probe_http_find(h, pid);
+
+        return p ? TAKE_PTR(p->tls) : NULL;
+}
+
+static void give_tls(ProbeHttp *h, pid_t pid, HttpTlsProcess *tls) {
+        HttpProcess *p = probe_http_find(h, pid), gone = { .tls = tls };
+
+        if (p)
+                p->tls = tls;
+        else
+                http_tls_detach(h, &gone);
+}
+
 int probe_http_watch_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook) {
         ProbeHttpHook hook = PROBE_HTTP_HOOK_AUTO;
+        HttpTlsProcess *tls;
         int r;
 
         if (!h->is_armed || !http_rule_list_find(&h->rules, target->rules))
@@ -234,8 +254,10 @@ int probe_http_watch_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeH
         if (r < 0)
                 return r;
 
+        tls = take_tls(h, target->pid);
         probe_http_unwatch_process(h, target->pid);
         r = begin_process(h, target, hook);
+        give_tls(h, target->pid, tls);
         if (r < 0)
                 return r;
 
@@ -261,6 +283,7 @@ int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *
         if (!h->is_armed)
                 return -ENOENT;
 
+        http_tls_sweep(h);
         buffer = calloc(h->maps.n_cpus, sizeof(buffer[0]));
         if (!buffer)
                 return -ENOMEM;
@@ -292,4 +315,6 @@ void probe_http_run_time(const ProbeHttp *h, uint64_t *ret_ns, uint64_t *ret_cou
         for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
                 if (h->hooks[i].skel)
                         http_add_run_time(h->hooks[i].object, ret_ns, ret_count);
+
+        http_tls_run_time(h, ret_ns, ret_count);
 }
