@@ -98,7 +98,9 @@ void transcript_print(const Transcript *t, FILE *f) {
                         "%llu %s%s%s \"",
                         (unsigned long long) s->at_ns,
                         s->is_end ? "end" : "",
-                        s->is_end ? "" : s->direction == BED_IN ? "read" : "written",
+                        s->is_end                                ? ""
+                                        : s->direction == BED_IN ? "read"
+                                                                 : "written",
                         s->is_skipped ? " unseen" : "");
                 for (size_t k = 0; k < s->length; k++) {
                         unsigned char c = t->bytes[s->direction][s->from + k];
