@@ -16,7 +16,7 @@ LIBRARIES = {
     r"uthash\.h": lambda f: str(f) == "src/basic/hash.h",
 }
 GENERATED = {"cprof-config.h", "cprof-abi.h", "cprof-http.h"}
-PROBE_ABI = {"cprof-offcpu.h"}  # between one program and its part of the probe
+PROBE_ABI = {"cprof-offcpu.h", "cprof-http-hook.h"}  # between programs and their part of the probe
 bad = []
 
 for path in sorted(pathlib.Path("src").rglob("*.[ch]")):

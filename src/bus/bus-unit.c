@@ -18,13 +18,16 @@ const char *rule_status_to_string(RuleStatus s) {
 
 /* NULL: there is nothing to say. */
 static const char *pressure_missing(const Unit *u, Pressure pressure) {
-        int error = u->pressures[pressure].error;
-
-        if (error == 0)
+        switch (u->pressures[pressure].error) {
+        case 0:
                 return NULL;
-
-        return error == -EOPNOTSUPP ? "pressure is accounted by cgroup2 only, which is not mounted"
-                                    : "the kernel does not account pressure (CONFIG_PSI, psi=1)";
+        case -EOPNOTSUPP:
+                return "pressure is accounted by cgroup2 only, which is not mounted";
+        case -ENODATA:
+                return "pressure is not accounted for this cgroup (cgroup.pressure)";
+        default:
+                return "the kernel does not account pressure (CONFIG_PSI, psi=1)";
+        }
 }
 
 /* Whether there are profiles to be had. */

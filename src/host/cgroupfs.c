@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Reads @name in the cgroup @path below @dir_fd. What the kernel does not keep, or just removed (ENODEV), is
  * -ENOENT. */
@@ -132,5 +133,8 @@ int cgroupfs_read_pressure(const Host *h, const char *path, Pressure pressure, u
                 return -EOPNOTSUPP;
 
         r = read_attribute(fd, path, names[pressure], text, sizeof(text));
+        if (r == -ENOENT && faccessat(h->proc_fd, "pressure/cpu", F_OK, 0) >= 0)
+                return -ENODATA;
+
         return r < 0 ? r : pressure_parse(text, ret_usec);
 }

@@ -16,7 +16,8 @@ typedef enum Pressure {
 } Pressure;
 
 /* How long some task of a cgroup has waited for that, ever: "total" of "some" in its *.pressure, us.
- * -EOPNOTSUPP: there is no cgroup2 here; -ENOENT: the kernel keeps none for it; -EBADMSG. */
+ * -EOPNOTSUPP: there is no cgroup2 here; -ENOENT: the kernel keeps none; -ENODATA: not for this cgroup, or
+ * it is gone; -EBADMSG. */
 int cgroupfs_read_pressure(const Host *h, const char *path, Pressure pressure, uint64_t *ret_usec);
 /* The same of the text of that file. Pure. */
 int pressure_parse(const char *text, uint64_t *ret_usec);

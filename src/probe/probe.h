@@ -251,7 +251,7 @@ typedef struct Probe {
 #define PROBE_UNWIND_BYTES_DEFAULT (16U * 1024 * 1024) /* two million rows: eighty times those of libc */
 #define PROBE_MAPPINGS_MAX 65536U                     /* of all processes */
 #define PROBE_OFFCPU_STACKS_PER_SEC 1000U             /* per CPU */
-#define PROBE_HTTP_RULES_DEFAULT 2048U                /* 3 MiB per CPU, while HTTP is watched */
+#define PROBE_HTTP_RULES_DEFAULT 2048U /* 9 MiB per CPU, while HTTP is armed; fewer with many CPUs */
 
 typedef struct ProbeConfig {
         unsigned oncpu_hz;              /* 0 = default */

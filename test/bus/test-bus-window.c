@@ -268,6 +268,12 @@ Test(test_bus_window, a_unit_without_pressure_accounting_has_impossible_rules, .
         cr_expect_str_eq(rows[0].status, "impossible");
         cr_expect_str_eq(rows[0].reason, "the kernel does not account pressure (CONFIG_PSI, psi=1)");
 
+        bus_bed_write(&b, "proc/pressure/cpu", "");
+        bus_bed_refresh(&b);
+        get_windows("web", 1);
+        cr_expect_str_eq(rows[0].status, "impossible");
+        cr_expect_str_eq(rows[0].reason, "pressure is not accounted for this cgroup (cgroup.pressure)");
+
         bus_bed_write(&b, PRESSURE, "some avg10=0.00 avg60=0.00 avg300=0.00 total=1000\n");
         bus_bed_refresh(&b);
         get_windows("web", 1);
