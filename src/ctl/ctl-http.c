@@ -49,6 +49,8 @@ static void add_rule(const Top *t, const HttpRuleRow *row, int uri_width, StrBuf
         if (row->refused[0] != '\0') {
                 strbuf_add(b, "  ");
                 top_add_cell(b, row->refused, NUMBERS_WIDTH - 2);
+                while (b->length > 0 && b->text[b->length - 1] == ' ')
+                        b->length--;
                 strbuf_add(b, "\n");
                 return;
         }

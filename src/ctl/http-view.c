@@ -158,13 +158,15 @@ static json_t *sums_to_json(const HttpSumsRow *s) {
 
 static json_t *rule_to_json(const HttpRuleRow *row) {
         return json_pack(
-                        "{s:s, s:I, s:s, s:s, s:o, s:I, s:o, s:o}",
+                        "{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o}",
                         "process",
                         row->process,
                         "pid",
                         (json_int_t) row->pid,
                         "uri",
-                        row->uri,
+                        row->uri[0] == '~' ? "" : row->uri,
+                        "uri_regex",
+                        row->uri[0] == '~' ? row->uri + 1 : "",
                         "refused",
                         row->refused,
                         "last_second",
