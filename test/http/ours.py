@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 import time
 
 import rules
@@ -49,7 +50,7 @@ def write_policy(units):
 
 
 # Which sums of a rule's row in GetHttp.
-RECENT, TOTAL = 6, 7
+LAST, TOTAL = 5, 7
 
 
 class Snapshot:
@@ -84,6 +85,35 @@ class Snapshot:
     def mean_usec(self, rule):
         n = self.counts[rule][0]
         return self.usec[rule] / n if n else None
+
+
+class Seconds(Snapshot):
+    """Adds up the last seconds of a unit as they come, until stop(): those also have what processes did that are gone."""
+
+    def __init__(self, unit):
+        super().__init__(unit)
+        self.counts = {r: [0, 0, 0] for r in rules.NAMES}
+        self.unit = unit
+        self.seen = None
+        self.is_over = False
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.is_over and not HARNESS_ONLY:
+            rows = [row for row in get_http(self.unit)[0] if row[1] == 0]
+            # two seconds under load never have the same sums and times
+            if [row[LAST] for row in rows] != self.seen:
+                self.seen = [row[LAST] for row in rows]
+                for row in rows:
+                    rule = row[2].removeprefix("~") or "all"
+                    self.counts[rule] = [a + b for a, b in zip(self.counts[rule], row[LAST])]
+            time.sleep(0.2)
+
+    def stop(self):
+        self.is_over = True
+        self.thread.join()
+        return self
 
 
 def settle():

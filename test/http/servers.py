@@ -35,7 +35,7 @@ class Server:
 PLAIN = (
     Server("nginx", "http-nginx", 8100, log="nginx.log", tick_usec=1000, garbage=True),
     Server("Apache httpd", "http-apache", 8110, log="apache.log"),
-    Server("HAProxy", "http-haproxy", 8120, log="haproxy.log", tick_usec=1000),
+    Server("HAProxy", "http-haproxy", 8120, log="haproxy.log"),
     Server("Go net/http", "http-go", 8140, log="go.log"),
     Server("Node http", "http-node", 8150, log="node.log"),
     Server("Python http.server", "http-python", 8160, log="python.log"),
@@ -49,7 +49,7 @@ URING = (Server("io_uring", "http-uring", 8180, log="uring.log", without="chunke
 TLS = (
     Server("nginx TLS", "http-nginx", 8101, tls=True, log="nginx-tls.log", tick_usec=1000),
     Server("Apache httpd TLS", "http-apache", 8111, tls=True, log="apache-tls.log"),
-    Server("HAProxy TLS", "http-haproxy-tls", 8121, tls=True, log="haproxy-tls.log", tick_usec=1000),
+    Server("HAProxy TLS", "http-haproxy-tls", 8121, tls=True, log="haproxy-tls.log"),
     Server("lighttpd TLS (GnuTLS)", "http-lighttpd", 8131, tls=True, log="lighttpd-tls.log"),
     Server("Go crypto/tls", "http-go-tls", 8141, tls=True, log="go-tls.log"),
     Server("Node https", "http-node-tls", 8151, tls=True, log="node-tls.log"),

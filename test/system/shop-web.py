@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """shop-web.py serve PORT GOOD_SEC: a web shop. /api/products is always quick; /api/orders needs the stock, which a stocktaking keeps to
-itself for a third of a second at a time, GOOD_SEC after the start. shop-web.py visit PORT: its customers."""
+itself for half a second at a time, GOOD_SEC after the start. shop-web.py visit PORT: its customers."""
 import http.client
 import http.server
 import sys
@@ -46,7 +46,7 @@ def take_stock(good_sec):
     time.sleep(good_sec)
     while True:
         with stock:
-            time.sleep(0.35)
+            time.sleep(0.5)
         # a lock that is free for a moment only goes to who waits
         time.sleep(0.02)
 
