@@ -205,6 +205,14 @@ void http_bed_end(HttpBed *b, uint64_t at_ns) {
         bed_tell(b, HTTP_FED_END, BED_IN, NULL, 0, false);
 }
 
+void http_bed_lose_carries(HttpBed *b) {
+        for (unsigned direction = BED_IN; direction <= BED_OUT; direction++) {
+                uint64_t key = b->key | direction;
+
+                (void) bpf_map_delete_elem(fd(b->object->maps.http_carries), &key);
+        }
+}
+
 void http_bed_collect(HttpBed *b, BedSums *ret_sums) {
         uint64_t values[1024], zero[1024] = {};
 
