@@ -101,7 +101,7 @@ static const Row too_large[] = {
         { ".{1000}", "too complex: needs more than 2048 states, or 65536 transitions between them" },
         { "/(x[0-9a-z/]*){30}", NULL },
         { "/(.[^\u00e9]){1000}", "column 9: repeats too much" },
-        { "/((a|b{10}){2}[^\u00e9]{40}.){1,24}", "column 28: repeats too much" },
+        { "/((a|b{10}){2}[^\u00e9]{40}.){1,24}", "column 25: repeats too much" },
         { "((\\b|x.*){5}(ab|cd|.)){7}z",
           "too complex: needs more than 2048 states, or 65536 transitions between them" },
 };
