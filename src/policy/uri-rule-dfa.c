@@ -104,6 +104,21 @@ int uri_paths_dfa(
         return 0;
 }
 
+static int refuse_size(const DfaBudget *budget, char **reterr_message) {
+        if (budget->steps == 0)
+                return policy_refuse(
+                                -E2BIG,
+                                reterr_message,
+                                "too complex: it takes too long to make an automaton of it");
+
+        return policy_refuse(
+                        -E2BIG,
+                        reterr_message,
+                        "too complex: needs more than %u states, or %u transitions between them",
+                        URI_STATES_MAX,
+                        URI_TRANSITIONS_MAX);
+}
+
 int uri_rule_dfa(
                 const UriRule *rule,
                 uint64_t accept,
@@ -126,12 +141,7 @@ int uri_rule_dfa(
                         r = complete(&d, budget);
         }
         if (r == -E2BIG && !message)
-                return policy_refuse(
-                                r,
-                                reterr_message,
-                                "too complex: needs more than %u states, or %u transitions between them",
-                                URI_STATES_MAX,
-                                URI_TRANSITIONS_MAX);
+                r = refuse_size(budget, &message);
         if (r < 0) {
                 if (reterr_message)
                         *reterr_message = TAKE_PTR(message);
