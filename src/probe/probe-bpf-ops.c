@@ -288,6 +288,7 @@ const ProbeOps probe_bpf_ops = {
         .http_unwatch = probe_bpf_http_unwatch,
         .http_read = probe_bpf_http_read,
         .http_counters = probe_bpf_http_counters,
+        .http_tls_attach = probe_bpf_http_tls_attach,
         .statistics = bpf_statistics,
         .counters = bpf_counters,
 };

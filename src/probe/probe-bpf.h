@@ -114,4 +114,5 @@ int probe_bpf_http_watch(void *self, const ProbeHttpTarget *target, ProbeHttpHoo
 void probe_bpf_http_unwatch(void *self, pid_t pid);
 int probe_bpf_http_read(void *self, uint64_t second, ProbeHttpFn fn, void *userdata);
 int probe_bpf_http_counters(void *self, pid_t pid, uint64_t ret[static CPROF_HTTP_COUNTERS_MAX]);
+int probe_bpf_http_tls_attach(void *self, pid_t pid, const ProbeTls *tls);
 void probe_bpf_http_run_time(const ProbeBpf *b, ProbeCounters *ret);

@@ -91,6 +91,24 @@ int probe_bpf_http_counters(void *self, pid_t pid, uint64_t ret[static CPROF_HTT
         return b->http ? probe_http_read_counters(b->http, pid, ret) : b->errors[PROBE_FEATURE_HTTP];
 }
 
+int probe_bpf_http_tls_attach(void *self, pid_t pid, const ProbeTls *tls) {
+        ProbeBpf *b = self;
+        HttpProcess *p;
+        int r;
+
+        if (!b->http)
+                return b->errors[PROBE_FEATURE_HTTP_TLS];
+
+        p = probe_http_find(b->http, pid);
+        if (!p)
+                return -ENOENT;
+
+        r = http_tls_attach(b->http, p, tls);
+        if (r != -ESRCH && r != -ENOENT && r != -EUSERS) /* else it is about that process or file */
+                probe_bpf_set_feature(b, PROBE_FEATURE_HTTP_TLS, r, b->http->failed_step);
+        return r;
+}
+
 void probe_bpf_http_run_time(const ProbeBpf *b, ProbeCounters *ret) {
         if (b->http)
                 probe_http_run_time(b->http, &ret->http_run_ns, &ret->http_run_count);

@@ -26,6 +26,7 @@ int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp 
 }
 
 static void forget_process(ProbeHttp *h, HttpProcess *p) {
+        http_tls_detach(h, p);
         HASH_DEL(h->processes, p);
         free(p);
 }
@@ -42,6 +43,7 @@ ProbeHttp *probe_http_free(ProbeHttp *h) {
         HASH_ITER(hh, h->processes, p, next)
         forget_process(h, p);
 
+        http_tls_unload(h);
         http_rule_list_done(&h->rules);
         http_maps_done(&h->maps);
         free(h);
@@ -114,6 +116,7 @@ void probe_http_disarm(ProbeHttp *h) {
         for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
                 http_hook_unload(h->hooks + i, h);
 
+        http_tls_unload(h);
         h->is_armed = false;
         release_maps(h);
 }
@@ -218,18 +221,14 @@ static int watch_by(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook h
         return r < 0 ? r : begin_process(h, target, hook);
 }
 
-int probe_http_watch_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook) {
+/* By the hook that is wanted, else the best that there is and that sees this process. */
+static int watch_anew(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook) {
         ProbeHttpHook hook = target->hook;
         int r;
 
-        if (!h->is_armed || !http_rule_list_find(&h->rules, target->rules))
-                return -ENOENT;
-
-        probe_http_unwatch_process(h, target->pid);
         if (hook != PROBE_HTTP_HOOK_AUTO) {
                 r = watch_by(h, target, hook);
         } else {
-                /* the next best where a hook is not there, or can't see this process */
                 do
                         r = watch_by(h, target, ++hook);
                 while ((r == -EOPNOTSUPP || r == -ENODEV) && hook + 1 < _PROBE_HTTP_HOOK_MAX);
@@ -239,6 +238,36 @@ int probe_http_watch_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeH
 
         *ret_hook = hook;
         return 0;
+}
+
+/* With other rules it keeps what is attached: the file need not be found again. */
+static HttpTlsProcess *take_tls(ProbeHttp *h, pid_t pid) {
+        HttpProcess *p = probe_http_find(h, pid);
+
+        return p ? TAKE_PTR(p->tls) : NULL;
+}
+
+static void give_tls(ProbeHttp *h, pid_t pid, HttpTlsProcess *tls) {
+        HttpProcess *p = probe_http_find(h, pid), gone = { .tls = tls };
+
+        if (p)
+                p->tls = tls;
+        else
+                http_tls_detach(h, &gone);
+}
+
+int probe_http_watch_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook) {
+        HttpTlsProcess *tls;
+        int r;
+
+        if (!h->is_armed || !http_rule_list_find(&h->rules, target->rules))
+                return -ENOENT;
+
+        tls = take_tls(h, target->pid);
+        probe_http_unwatch_process(h, target->pid);
+        r = watch_anew(h, target, ret_hook);
+        give_tls(h, target->pid, tls);
+        return r;
 }
 
 void probe_http_unwatch_process(ProbeHttp *h, pid_t pid) {
@@ -259,6 +288,7 @@ int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *
         if (!h->is_armed)
                 return -ENOENT;
 
+        http_tls_sweep(h);
         buffer = calloc(h->maps.n_cpus, sizeof(buffer[0]));
         if (!buffer)
                 return -ENOMEM;
@@ -290,4 +320,6 @@ void probe_http_run_time(const ProbeHttp *h, uint64_t *ret_ns, uint64_t *ret_cou
         for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
                 if (h->hooks[i].skel)
                         http_add_run_time(h->hooks[i].object, ret_ns, ret_count);
+
+        http_tls_run_time(h, ret_ns, ret_count);
 }

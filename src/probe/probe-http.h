@@ -13,14 +13,17 @@ struct bpf_program;
 /* Private to the files probe-http*.c: the processes that are measured, and the programs that see their
  * bytes. */
 
+typedef struct HttpTls HttpTls;
+typedef struct HttpTlsProcess HttpTlsProcess;
+
 /* A process; borrowed while it is watched. */
 typedef struct HttpProcess {
         pid_t pid; /* the key */
         uint32_t rules;
         ProbeHttpHook hook;
         Place cells, slot;
-        uint64_t since_sec; /* of CLOCK_MONOTONIC: cells may have been another process's before */
-        void *tls;          /* of probe-http-tls.c; NULL: nothing attached */
+        uint64_t since_sec;  /* of CLOCK_MONOTONIC: cells may have been another process's before */
+        HttpTlsProcess *tls; /* NULL: nothing attached */
         UT_hash_handle hh;
 } HttpProcess;
 
@@ -77,6 +80,7 @@ struct ProbeHttp {
         HttpMaps maps;
         HttpRuleList rules;
         HttpHook hooks[_PROBE_HTTP_HOOK_MAX]; /* AUTO is unused */
+        HttpTls *tls;                         /* NULL: not loaded */
         HttpProcess *processes;
         uint32_t generation; /* of the last watch */
         uint64_t epoch;
@@ -104,6 +108,14 @@ int http_hook_watch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p, const Pr
 void http_hook_unwatch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p);
 /* All connections ask again whose they are. */
 void http_hooks_renew(ProbeHttp *h);
+
+/* probe-http-tls.c */
+int http_tls_attach(ProbeHttp *h, HttpProcess *p, const ProbeTls *tls);
+void http_tls_detach(ProbeHttp *h, HttpProcess *p);
+/* Once in a while: takes out what processes left that are not watched any more. */
+void http_tls_sweep(ProbeHttp *h);
+void http_tls_run_time(const ProbeHttp *h, uint64_t *ns, uint64_t *count);
+void http_tls_unload(ProbeHttp *h); /* nothing is attached */
 
 /* probe-http.c */
 int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp **ret_http);
