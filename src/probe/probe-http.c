@@ -289,6 +289,10 @@ int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *
                 return -ENOENT;
 
         http_tls_sweep(h);
+        for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
+                if (h->hooks[i].n_processes > 0 && h->hooks[i].type->tick)
+                        h->hooks[i].type->tick(h->hooks + i);
+
         buffer = calloc(h->maps.n_cpus, sizeof(buffer[0]));
         if (!buffer)
                 return -ENOMEM;
