@@ -16,9 +16,6 @@
 #define HTTP_CONTEXT_PASS
 #endif
 
-/* Keeps the compiler from knowing a value, so that a mask or comparison stays where the verifier sees it. */
-#define http_opaque(x) asm volatile("" : "+r"(x))
-
 #define HTTP_CHUNK_WINDOW 64U /* enough for the line of a chunk's size */
 
 #define http_min(a, b) ((a) < (b) ? (a) : (b))
@@ -59,7 +56,7 @@ static __always_inline __u64 http_word(struct http_work *w, __u32 at) {
         __u64 word;
 
 #ifdef __bpf__
-        http_opaque(p); /* clang would load single bytes, knowing that the array has no alignment */
+        barrier_var(p); /* clang would load single bytes, knowing that the array has no alignment */
         word = *(volatile __u64 *) p;
 #else
         __builtin_memcpy(&word, p, sizeof(word));
@@ -141,12 +138,9 @@ __noinline int http_carry_take(struct http_connection *c, struct http_work *w) {
                 return -1;
         key = http_carry_key(c, w);
         n = http_side_of(c, w)->carry;
-        if (n > CPROF_HTTP_LINE_MAX)
-                n = CPROF_HTTP_LINE_MAX;
-        http_opaque(n);
 
         carry = bpf_map_lookup_elem(&http_carries, &key);
-        if (!carry || n == 0 || n > CPROF_HTTP_LINE_MAX)
+        if (!carry || n > CPROF_HTTP_LINE_MAX)
                 return -1;
         if (bpf_probe_read_kernel(w->buffer, n, carry->bytes) < 0)
                 return -1;
@@ -163,7 +157,7 @@ __noinline int http_carry_keep(struct http_connection *c, struct http_work *w, _
         struct http_carry *carry;
         __u64 key;
 
-        if (!c || !w || n == 0 || n > CPROF_HTTP_LINE_MAX)
+        if (!c || !w || n > CPROF_HTTP_LINE_MAX)
                 return -1;
         key = http_carry_key(c, w);
 
@@ -201,7 +195,7 @@ __noinline int http_fill(HTTP_CONTEXT struct http_connection *c, struct http_wor
 
         length--;
         length &= HTTP_WINDOW - 1;
-        http_opaque(length);
+        barrier_var(length);
         length &= HTTP_WINDOW - 1;
         at = w->n & (HTTP_WINDOW - 1);
         if (HTTP_READ(w, &w->buffer[at], length + 1, w->offset) < 0)

@@ -69,7 +69,7 @@ __noinline int http_cell_add(struct cprof_http_cell *cell, __u64 second, __u64 t
         bucket = http_bucket(time_ns);
         if (bucket > CPROF_HTTP_BUCKETS - 1)
                 bucket = CPROF_HTTP_BUCKETS - 1;
-        http_opaque(bucket);
+        barrier_var(bucket);
         if (bucket < CPROF_HTTP_BUCKETS)
                 cell->buckets[bucket]++;
         return 0;

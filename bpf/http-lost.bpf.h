@@ -35,7 +35,7 @@ __noinline int http_foreign(struct http_connection *c, struct http_work *w) {
         else if (http_is_tls(w))
                 http_become(c, HTTP_KIND_TLS, CPROF_HTTP_SEEN_TLS);
         else if (w->direction == HTTP_OUT && http_method(w) > 0)
-                return 1; /* perhaps a client's request: the answer will tell */
+                s->n_foreign = s->n_foreign ?: 1; /* perhaps a client's request: the answer will tell */
         else if (++s->n_foreign >= HTTP_FOREIGN_MAX)
                 http_become(c, HTTP_KIND_OTHER, CPROF_HTTP_SEEN_OTHER);
 

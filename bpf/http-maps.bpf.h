@@ -8,8 +8,10 @@
 
 #ifdef __bpf__
 #include "kernel.bpf.h"
+#define HTTP_SETTING const volatile /* set by the daemon before it loads */
 #else
-#include "bpf-native.h"
+#include "fake/bpf-native.h"
+#define HTTP_SETTING static
 #endif
 
 #include "cprof-http.h"
@@ -75,7 +77,8 @@ struct http_connection {
         __u32 head, tail; /* of pending[]: next to answer, next free; modulo CPROF_HTTP_PENDING */
         /* requests for which pending[] had no place; how many there were when none of them waited */
         __u32 n_excess, n_excess_answered, excess_first;
-        __u64 excess_heads; /* which of the first 64 since then are HEAD */
+        __u32 excess_connect; /* 1 + the number among those since then of the last CONNECT, 0: none */
+        __u64 excess_heads;   /* which of the first 64 since then are HEAD */
         struct http_pending current;
         struct http_pending pending[CPROF_HTTP_PENDING];
 };
@@ -113,7 +116,7 @@ struct http_classes {
 };
 
 /* Cells of one second of one slot: those of all processes. */
-const volatile __u32 http_n_cells = 0;
+HTTP_SETTING __u32 http_n_cells = 0;
 
 /* pid -> its rules; written by the daemon */
 struct {

@@ -136,8 +136,9 @@ static __always_inline int http_piece_begins(HTTP_CONTEXT struct http_connection
         struct http_side *s = http_side_of(c, w);
         __u8 *doubt = &c->doubt[w->direction & 1];
 
-        if (w->continued)
-                return s->phase == HTTP_PHASE_LOST || (c->kind == HTTP_KIND_UNDECIDED && s->carry == 0);
+        if (w->continued) /* and what began the call was no message */
+                return s->phase == HTTP_PHASE_LOST ||
+                                (c->kind == HTTP_KIND_UNDECIDED && s->n_foreign > 0 && s->carry == 0);
 
         if (s->phase == HTTP_PHASE_LOST) {
                 s->phase = HTTP_PHASE_START;

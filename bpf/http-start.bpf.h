@@ -32,8 +32,8 @@ static __always_inline void http_begin(struct http_connection *c, struct http_wo
         s->framing = minor == '0' ? HTTP_FRAMING_OLD : 0;
 }
 
-/* More requests wait than there is room for: what remains of them is their number, and which are HEAD, as
- * answers to these have no body. */
+/* More requests wait than there is room for: what remains of them is their number, and which are HEAD and
+ * CONNECT, as answers to these have no body. */
 static __always_inline void http_wait_in_excess(struct http_connection *c, __u32 flags) {
         __u32 i;
 
@@ -41,15 +41,18 @@ static __always_inline void http_wait_in_excess(struct http_connection *c, __u32
         if (c->n_excess == c->n_excess_answered) {
                 c->excess_first = c->n_excess;
                 c->excess_heads = 0;
+                c->excess_connect = 0;
         }
 
         i = c->n_excess - c->excess_first;
-        if (flags && (i >= HTTP_EXCESS_FLAGGED || flags & HTTP_PENDING_CONNECT)) {
+        if (flags & HTTP_PENDING_HEAD && i >= HTTP_EXCESS_FLAGGED) {
                 http_become(c, HTTP_KIND_OTHER, CPROF_HTTP_LOSS_FRAMING);
                 return;
         }
-        if (flags)
+        if (flags & HTTP_PENDING_HEAD)
                 c->excess_heads |= 1ULL << (i & (HTTP_EXCESS_FLAGGED - 1));
+        if (flags & HTTP_PENDING_CONNECT)
+                c->excess_connect = i + 1;
         c->n_excess++;
 }
 
@@ -135,7 +138,7 @@ __noinline int http_start_in(struct http_connection *c, struct http_work *w) {
 
         if (!c || !w)
                 return -1;
-        if (w->n_carried == 0)
+        if (w->at >= w->n_carried) /* the line begins in this piece */
                 c->sides[HTTP_IN].time_ns = http_now(w);
 
         end = http_request_line(w);
@@ -173,6 +176,8 @@ static __always_inline void http_pair(struct http_connection *c) {
         if (c->n_excess != c->n_excess_answered) {
                 if (i < HTTP_EXCESS_FLAGGED && c->excess_heads >> i & 1)
                         c->current.start_ns = HTTP_PENDING_HEAD;
+                if (i + 1 == c->excess_connect)
+                        c->current.start_ns = HTTP_PENDING_CONNECT;
                 c->n_excess_answered++;
                 return;
         }

@@ -208,7 +208,7 @@ struct dump {
 /* A callback of bpf_loop(), which the verifier follows once where a loop would be 127 times. Kernels with a
  * sleepable iterator have it. */
 static long dump_frame(__u32 i, struct dump *d) {
-        struct unwind_state *s = unwind_state_of(UNWIND_SLOT_SLEEPABLE);
+        struct unwind_state *s = unwind_state_other();
         struct stack_buffer *b = get_buffer(1);
         __u32 at = d->first + i;
         int stop;
@@ -232,11 +232,12 @@ static long dump_frame(__u32 i, struct dump *d) {
 static __always_inline __u32
 dump_user_stack(struct task_struct *task, const struct cprof_target *target, __u32 first, __u8 *end) {
         struct dump d = { .task = task, .first = first, .end = CPROF_END_TRUNCATED };
+        struct unwind_state *s = unwind_state_other();
 
-        if (!unwind_begin(UNWIND_SLOT_SLEEPABLE, target))
+        if (!s || !unwind_begin(s, target))
                 return 0;
 
-        unwind_load_entry(UNWIND_SLOT_SLEEPABLE, (void *) bpf_task_pt_regs(task));
+        unwind_load_entry(s, (void *) bpf_task_pt_regs(task));
         (void) bpf_loop(CPROF_STACK_MAX, dump_frame, &d, 0);
         *end = d.end;
         return d.n;

@@ -116,9 +116,8 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         cr_expect(c.oncpu_hz == 199 && c.tasks_max == 3);
         cr_expect(c.processes_max == 100 && c.unwind_bytes == 64U << 20);
         cr_expect_eq(c.budget_percent, 0.5);
-        cr_expect_not(c.java_attach);
-        cr_expect(c.http_hook == PROBE_HTTP_HOOK_CGROUP && c.http_rules_max == 100 && !c.http_tls &&
-                  c.debuginfod);
+        cr_expect(!c.java_attach && !c.http_tls && c.debuginfod);
+        cr_expect(c.http_hook == PROBE_HTTP_HOOK_CGROUP && c.http_rules_max == 100);
         cr_expect_str_eq(c.debuginfod_urls, "http://a http://b");
         cr_expect(c.recorder_hz == 49 && c.recorder_sec == 120);
         cr_expect_eq(config_recorder_every(&c), 4);

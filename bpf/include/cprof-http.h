@@ -58,7 +58,7 @@ enum cprof_http_loss {
         CPROF_HTTP_LOSS_RESYNC,             /* a lost direction found a start line again */
         CPROF_HTTP_LOSS_ABORTED_REQUEST,    /* the connection ended before an answer began */
         CPROF_HTTP_LOSS_TRUNCATED_RESPONSE, /* it ended within an answer */
-        CPROF_HTTP_LOSS_AMBIGUOUS,          /* both framings, or lengths that differ: as RFC 9112, 6.3 */
+        CPROF_HTTP_LOSS_AMBIGUOUS,          /* both framings, or a coding in HTTP/1.0: as RFC 9112, 6.3 */
         CPROF_HTTP_SEEN_REQUESTS,           /* complete request lines */
         CPROF_HTTP_SEEN_RESPONSES,          /* finished answers */
         CPROF_HTTP_SEEN_CLIENT,             /* connections on which the process is the client */

@@ -82,17 +82,22 @@ static int append_rule(Rows *rows, const Watch *w, const Policy *p, const Policy
 
         r = sd_bus_message_append(
                         rows->reply,
-                        "ssussdsuuu",
+                        "ssus",
                         p->name,
                         w->subject.process ? w->subject.process->name : "",
                         w->subject.process ? (uint32_t) w->subject.process->key.pid : 0U,
-                        info->name,
-                        "",
-                        t->threshold,
-                        info->unit,
-                        t->period_sec,
-                        t->count,
-                        hits.hits);
+                        info->name);
+        if (r >= 0)
+                r = bus_append_uri(rows->reply, &t->uri);
+        if (r >= 0)
+                r = sd_bus_message_append(
+                                rows->reply,
+                                "dsuuu",
+                                t->threshold,
+                                info->unit,
+                                t->period_sec,
+                                t->count,
+                                hits.hits);
         if (r >= 0)
                 r = append_values(rows->reply, window, slot_usec, t->period_sec);
         if (r >= 0)

@@ -47,6 +47,8 @@ struct HttpMonitor {
         Probe *probe; /* borrowed */
         ProbeHttpHook hook;
         bool is_armed;
+        size_t n_in_kernel;
+        const char *last_reason; /* of a process that could not be measured */
 
         HttpProcess *processes; /* those the kernel knows, and those that failed */
         HttpRuleSet *sets;

@@ -36,9 +36,12 @@ void http_process_free(HttpMonitor *m, HttpProcess *e) {
 }
 
 static void leave_kernel(HttpMonitor *m, HttpProcess *e) {
-        if (e->is_in_kernel)
-                probe_http_unwatch(m->probe, e->pid);
+        if (!e->is_in_kernel)
+                return;
+
+        probe_http_unwatch(m->probe, e->pid);
         e->is_in_kernel = false;
+        m->n_in_kernel--;
 }
 
 /* Out of the table and the list of those that leave. */
@@ -179,6 +182,7 @@ watch_in_kernel(HttpMonitor *m, HttpProcess *e, const UriRule *rules, size_t n, 
                 return r;
         }
 
+        m->n_in_kernel += !e->is_in_kernel;
         e->is_in_kernel = true;
         return 0;
 }
@@ -238,6 +242,7 @@ static void succeed(HttpMonitor *m, HttpProcess *old, HttpProcess *e) {
 
 /* What is left of one that could not be watched: the reason. */
 static void fail_entry(HttpMonitor *m, HttpProcess *e) {
+        m->last_reason = e->reason;
         leave_kernel(m, e);
         free(e->traffic);
         e->traffic = NULL;
@@ -373,4 +378,16 @@ size_t http_monitor_n_watched(const HttpMonitor *m) {
         assert(m);
 
         return HASH_COUNT(m->processes);
+}
+
+size_t http_monitor_n_measured(const HttpMonitor *m) {
+        assert(m);
+
+        return m->n_in_kernel;
+}
+
+const char *http_monitor_last_reason(const HttpMonitor *m) {
+        assert(m);
+
+        return m->last_reason;
 }

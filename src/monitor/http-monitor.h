@@ -45,7 +45,10 @@ void http_monitor_unwatch(HttpMonitor *m, Process *p);
 int http_monitor_tick(HttpMonitor *m, usec_t slot_end_usec);
 /* Seconds that have no values although something was watched. */
 uint64_t http_monitor_n_missed(const HttpMonitor *m);
-size_t http_monitor_n_watched(const HttpMonitor *m);
+size_t http_monitor_n_watched(const HttpMonitor *m);  /* also those that could not be measured */
+size_t http_monitor_n_measured(const HttpMonitor *m); /* in the kernel */
+/* Why the last process that could not be measured was not; NULL: there was none. */
+const char *http_monitor_last_reason(const HttpMonitor *m);
 
 /* Of a process, or of all processes of a unit and the units below it; false: the rule is not measured there,
  * or was not yet in that second. */

@@ -23,7 +23,7 @@ typedef struct Dfa {
 
 /* Patterns come from elsewhere: what may be spent on one call from outside, in steps of the innermost loops
  * (2 to 6 ns each), is bounded, whatever they are. */
-#define DFA_STEPS_MAX (UINT64_C(8) << 20)
+#define DFA_STEPS_MAX (UINT64_C(6) << 20)
 
 typedef struct DfaBudget {
         uint64_t steps; /* left */

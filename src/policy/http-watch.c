@@ -5,10 +5,11 @@
 
 #include <limits.h>
 
-#define RULES_LOOKED_AT (2 * CPROF_HTTP_RULES_MAX) /* of one process; those above the maximum are refused \
-                                                    */
-#define CHANGED_MAX 4096U                          /* more at once: all are looked at */
-#define LISTS_MAX 1024U                            /* kept although nobody has them any more */
+#define RULES_LOOKED_AT                                                                   \
+        (2 * CPROF_HTTP_RULES_MAX) /* of one process; those above the maximum are refused \
+                                    */
+#define CHANGED_MAX 4096U          /* more at once: all are looked at */
+#define LISTS_MAX 1024U            /* kept although nobody has them any more */
 
 struct HttpWatch {
         const Host *host; /* borrowed, as the next three */
@@ -105,7 +106,8 @@ static void unwatch(HttpWatch *w, Process *p) {
         if (http_monitor_status(w->monitor, p, &status) < 0)
                 return;
 
-        w->events.unwatched(p, w->events.userdata);
+        if (w->events.unwatched)
+                w->events.unwatched(p, w->events.userdata);
         http_monitor_unwatch(w->monitor, p);
 }
 
@@ -137,7 +139,7 @@ static const char *cgroup_of(const HttpWatch *w, const Process *p, char buf[stat
 }
 
 static void tell_refused(const HttpWatch *w, const Process *p, const HttpCompiled *c) {
-        for (size_t i = 0; i < c->n_refused; i++)
+        for (size_t i = 0; w->events.refused && i < c->n_refused; i++)
                 w->events.refused(p, c->refused + i, c->reasons[i], w->events.userdata);
 }
 
@@ -166,7 +168,7 @@ static int watch(HttpWatch *w, Process *p, const UriRule *const *rules, size_t n
                         c->n_rules,
                         uri_match_rules(c->match),
                         cgroup_of(w, p, cgroup));
-        if (r > 0)
+        if (r > 0 && w->events.watched)
                 w->events.watched(p, w->events.userdata);
         return r;
 }

@@ -9,6 +9,7 @@
  */
 typedef struct HttpWatch HttpWatch;
 
+/* Each may be NULL. */
 typedef struct HttpWatchEvents {
         /* The process is measured anew: its TLS libraries are to be looked for. */
         void (*watched)(Process *p, void *userdata);

@@ -11,6 +11,7 @@ void watch_done(Watch *w) {
         if (w->subject.unit) {
                 w->subject.unit->watch = NULL;
                 w->subject.unit->cpu_wanted = false;
+                w->subject.unit->pressures_wanted = 0;
         }
 
         for (size_t i = 0; i < w->n_windows; i++)
@@ -173,6 +174,21 @@ static void fill_rules(Watch *w) {
                 }
 }
 
+static void want_pressures(Watch *w) {
+        Unit *u = w->subject.unit;
+
+        if (!u)
+                return;
+
+        u->pressures_wanted = 0;
+        for (size_t i = 0; i < w->n_windows; i++) {
+                int pressure = metric_pressure(w->windows[i].metric);
+
+                if (pressure >= 0)
+                        u->pressures_wanted |= 1U << pressure;
+        }
+}
+
 /* Brings windows and rules in line with the policies. Policies that were taken out must not be freed before,
  * because windows may still refer to their URIs. Cannot fail after a policy was only taken out. */
 static int watch_fit(Watch *w) {
@@ -189,6 +205,7 @@ static int watch_fit(Watch *w) {
         }
 
         fill_rules(w);
+        want_pressures(w);
         return 0;
 }
 

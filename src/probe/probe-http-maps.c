@@ -76,6 +76,11 @@ static int make_arrays(HttpMaps *m) {
         if (r >= 0)
                 r = shared_array_init(&m->active, "http_active", sizeof(uint64_t), m->n_copies * m->n_cells);
         if (r >= 0)
+                r = shared_array_open(
+                                &m->active,
+                                &(const Place){ .n = m->n_copies * m->n_cells },
+                                &m->active_part);
+        if (r >= 0)
                 r = extents_init(&m->cells, m->n_cells);
         if (r >= 0)
                 r = extents_init(&m->slots, m->n_cells);
@@ -121,6 +126,7 @@ void http_maps_done(HttpMaps *m) {
         shared_array_done(&m->next);
         shared_array_done(&m->accepts);
         shared_array_done(&m->classes);
+        shared_part_close(&m->active_part);
         shared_array_done(&m->active);
         extents_done(&m->cells);
         extents_done(&m->slots);
@@ -221,7 +227,7 @@ int http_maps_read(
                 uint64_t second,
                 struct cprof_http_cell *buffer,
                 struct cprof_http_cell *ret) {
-        const volatile uint64_t *active = m->active.data;
+        const volatile uint64_t *active = m->active_part.data;
         uint32_t part = (uint32_t) (second % CPROF_HTTP_SECONDS);
 
         *ret = (struct cprof_http_cell){ .second = second };

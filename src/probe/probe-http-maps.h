@@ -33,6 +33,7 @@ typedef struct HttpMaps {
         int fds[_HTTP_MAP_MAX];
         SharedArray next, accepts, classes; /* of the automata */
         SharedArray active;                 /* seconds, by copy * n_cells + cell */
+        SharedPart active_part;             /* all of it, as long as it is there */
         Extents cells, slots;               /* which are whose */
 } HttpMaps;
 

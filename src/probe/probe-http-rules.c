@@ -36,6 +36,29 @@ static bool automaton_is_sound(const HttpAutomaton *a) {
         return true;
 }
 
+/* The programs see it when a process refers to the group. */
+static int write_group(const HttpRuleSet *s, HttpMaps *m, unsigned i, const HttpAutomaton *a) {
+        SharedPart next = {}, accepts = {}, classes = {};
+        int r;
+
+        r = shared_array_open(&m->next, s->next + i, &next);
+        if (r >= 0)
+                r = shared_array_open(&m->accepts, s->accepts + i, &accepts);
+        if (r >= 0)
+                r = shared_array_open(&m->classes, s->classes + i, &classes);
+        if (r >= 0) {
+                for (uint32_t j = 0; j < s->next[i].n; j++)
+                        ((HttpTransition *) next.data)[j].to = a->next[j];
+                memcpy(accepts.data, a->accepts, a->n_accepts * sizeof(a->accepts[0]));
+                memcpy(classes.data, a->classes, sizeof(a->classes));
+        }
+
+        shared_part_close(&next);
+        shared_part_close(&accepts);
+        shared_part_close(&classes);
+        return r;
+}
+
 static int take_group(HttpRuleSet *s, HttpMaps *m, unsigned i, const HttpAutomaton *a) {
         uint32_t n_next = a->n_states * a->n_classes;
         int r;
@@ -45,17 +68,12 @@ static int take_group(HttpRuleSet *s, HttpMaps *m, unsigned i, const HttpAutomat
                 r = shared_array_take(&m->accepts, a->n_accepts, s->accepts + i);
         if (r >= 0)
                 r = shared_array_take(&m->classes, 1, s->classes + i);
+        if (r >= 0)
+                r = write_group(s, m, i, a);
         if (r < 0) {
                 give_group(s, m, i);
                 return r;
         }
-
-        for (uint32_t j = 0; j < n_next; j++)
-                ((HttpTransition *) m->next.data)[s->next[i].first + j].to = a->next[j];
-        memcpy((uint64_t *) m->accepts.data + s->accepts[i].first,
-               a->accepts,
-               a->n_accepts * sizeof(a->accepts[0]));
-        memcpy((uint8_t(*)[256]) m->classes.data + s->classes[i].first, a->classes, sizeof(a->classes));
 
         s->groups[i] = (struct cprof_http_group){
                 .next = s->next[i].first,
