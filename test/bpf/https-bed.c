@@ -56,8 +56,12 @@ void https_server_stop(HttpsServer *s) {
         cr_expect_eq(system(command), 0);
 }
 
-HttpsAnswers
-https_client_run(const HttpsServer *s, HttpBed *bed, unsigned n_connections, unsigned n_requests) {
+HttpsAnswers https_client_run_with(
+                const HttpsServer *s,
+                void (*read)(void *userdata),
+                void *userdata,
+                unsigned n_connections,
+                unsigned n_requests) {
         _cleanup_(fclosep) FILE *output = NULL;
         HttpsAnswers a = {};
         char arguments[3][16];
@@ -86,14 +90,23 @@ https_client_run(const HttpsServer *s, HttpBed *bed, unsigned n_connections, uns
 
         (void) close(pipes[1]);
         while (waitpid(pid, &status, WNOHANG) == 0)
-                http_bed_read(bed);
+                read(userdata);
         cr_assert_eq(status, 0, "the client failed with %s", s->kind);
-        http_bed_read(bed);
+        read(userdata);
 
         output = fdopen(pipes[0], "r");
         cr_assert_not_null(output);
         cr_assert_eq(fscanf(output, "%u %u %u", &a.n_total, &a.n_a, &a.n_errors), 3);
         return a;
+}
+
+static void read_bed(void *userdata) {
+        http_bed_read(userdata);
+}
+
+HttpsAnswers
+https_client_run(const HttpsServer *s, HttpBed *bed, unsigned n_connections, unsigned n_requests) {
+        return https_client_run_with(s, read_bed, bed, n_connections, n_requests);
 }
 
 bool find_mapped_file(pid_t pid, const char *part, char *ret_path, size_t size) {

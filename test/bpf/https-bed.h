@@ -19,7 +19,14 @@ typedef struct HttpsAnswers {
 void https_server_start(HttpsServer *s, const char *kind);
 void https_server_stop(HttpsServer *s);
 
-/* Makes requests, reading @bed meanwhile and once after. */
+/* Makes requests; @read waits for the end of a second and reads what was counted: meanwhile and once after.
+ */
+HttpsAnswers https_client_run_with(
+                const HttpsServer *s,
+                void (*read)(void *userdata),
+                void *userdata,
+                unsigned n_connections,
+                unsigned n_requests);
 HttpsAnswers
 https_client_run(const HttpsServer *s, HttpBed *bed, unsigned n_connections, unsigned n_requests);
 
