@@ -19,6 +19,7 @@ typedef struct HttpBed {
 } HttpBed;
 
 void http_bed_open(HttpBed *b);
+void http_bed_open_with(HttpBed *b, Probe *probe); /* which is the caller's */
 void http_bed_close(HttpBed *b);
 
 /* Sums begin at zero with the running second, of which nothing was read. */

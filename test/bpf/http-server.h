@@ -14,20 +14,20 @@
 typedef enum ServerIo {
         SERVER_READ_WRITE,
         SERVER_RECV_SEND,
-        SERVER_VECTORS,    /* readv of two, writev of three */
-        SERVER_MESSAGES,   /* recvmsg, sendmsg */
-        SERVER_PEEK,       /* looks with MSG_PEEK before it reads */
-        SERVER_SENDFILE,   /* the body comes from a file */
-        SERVER_TINY,       /* reads and writes three bytes at a time */
-        SERVER_URING,      /* io_uring: receive and send one by one */
-        SERVER_URING_MORE, /* ditto, a multishot receive */
+        SERVER_VECTORS,  /* readv of two, writev of three */
+        SERVER_MESSAGES, /* recvmsg, sendmsg */
+        SERVER_PEEK,     /* looks with MSG_PEEK before it reads */
+        SERVER_SENDFILE, /* the body comes from a file */
+        SERVER_TINY,     /* reads and writes three bytes at a time */
+        SERVER_URING,    /* io_uring, one request at a time */
         _SERVER_IO_MAX,
 } ServerIo;
 
 typedef struct HttpServer {
         ServerIo io;
         bool is_unix;
-        bool until_close; /* answers have no length and end with the connection */
+        bool until_close;   /* answers have no length and end with the connection */
+        const char *cgroup; /* directory of the group that it is in from its beginning; NULL: ours */
 
         pid_t pid;
         struct sockaddr_storage address;
