@@ -29,6 +29,7 @@ typedef struct Bench {
         Task *ended;
         Symbols *symbols;
         pid_t pid;
+        ProfileKind kind; /* of what is recorded */
 } Bench;
 
 static void on_task(Task *t, void *userdata) {
@@ -130,8 +131,7 @@ static void name_all(Bench *b) {
 }
 
 static void record(Bench *b, usec_t duration_usec) {
-        TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
-                                .duration_usec = duration_usec };
+        TaskRequest request = { .kinds = PROFILE_KIND_BIT(b->kind), .duration_usec = duration_usec };
         Process *p;
         Task *task;
 
@@ -174,7 +174,11 @@ static int find_function(const Bench *b, const ProfileStack *s, const Expected *
         return -1;
 }
 
-/* Percent of samples with these functions in this order, innermost first, anything between. */
+static uint64_t weight(const ProfileStack *s) {
+        return s->state == PROFILE_STATE_RUNNING ? s->n_samples : s->offcpu_nsec;
+}
+
+/* Percent of samples or of waiting with these functions in this order, innermost first, anything between. */
 static double share(const Bench *b, const Expected *chain, size_t n) {
         uint64_t hits = 0, all = 0;
         ProfileStack *s, *next;
@@ -188,8 +192,8 @@ static double share(const Bench *b, const Expected *chain, size_t n) {
                         if (at < 0)
                                 break;
                 }
-                all += s->n_samples;
-                hits += i == n ? s->n_samples : 0;
+                all += weight(s);
+                hits += i == n ? weight(s) : 0;
         }
 
         return all > 0 ? 100.0 * (double) hits / (double) all : 0;
@@ -202,7 +206,7 @@ static void print_profile(const Bench *b) {
                 return;
 
         HASH_ITER(hh, profile_stacks(b->ended->profile), s, next) {
-                (void) fprintf(stderr, "%lu:", (unsigned long) s->n_samples);
+                (void) fprintf(stderr, "%lu:", (unsigned long) weight(s));
                 for (unsigned i = 0; i < s->n_frames; i++) {
                         const Module *m = profile_module(b->ended->profile, frame_module(s->frames[i]));
 
@@ -325,4 +329,29 @@ Test(python, methods_have_qualified_names_in_any_script) {
         static const Expected chain[] = { { "Shape.area", 68 }, { "méthode", 72 } };
 
         check("méthode", "1", chain, ELEMENTSOF(chain), 95);
+}
+
+Test(python, waits_have_the_functions_that_wait) {
+        static const Expected chain[] = { { "pause", 91 }, { "sleeping", 95 }, { "run", 0 } };
+        unsigned n_versions = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(interpreters); i++) {
+                Bench b = { .kind = PROFILE_KIND_OFF_CPU };
+                double got;
+
+                b.pid = spawn_python(interpreters[i], "sleeping", "3");
+                if (b.pid == 0)
+                        continue;
+
+                bench_open(&b);
+                record(&b, 2 * USEC_PER_SEC);
+                print_profile(&b);
+                got = share(&b, chain, ELEMENTSOF(chain));
+                cr_expect_geq(got, 95.0, "%s: %.1f %%", interpreters[i], got);
+                bench_close(&b);
+                n_versions++;
+        }
+
+        if (n_versions == 0)
+                cr_skip("no interpreter is installed");
 }
