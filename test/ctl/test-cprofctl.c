@@ -310,5 +310,5 @@ Test(cprofctl, bash_completion_knows_every_verb) {
         cr_assert_not_null(f);
         cr_assert_eq(read_full_fd(fileno(f), 1 << 16, &output, &length), 0);
         cr_expect_eq(pclose(f), 0);
-        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded folded-offcpu\n");
+        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded folded-offcpu folded-waits\n");
 }
