@@ -8,7 +8,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-TestSuite(http, .timeout = 60);
+TestSuite(http, .timeout = 180); /* emulated machines load slowly */
 
 /* 40 of "/a", 10 of "/error", 7 of "/missing?q", 13 of "/ab", 3 slow ones, mixed, on four connections one
  * after another; where answers end with the connection, on one each. */
