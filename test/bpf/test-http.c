@@ -158,6 +158,25 @@ Test(http, packets_of_a_group_see_the_same) {
         cr_expect_eq(rmdir(group), 0);
 }
 
+/* Short, for machines that are emulated. */
+Test(http, each_hook_that_this_kernel_has_counts_exactly) {
+        char group[64];
+        HttpBed b = {};
+
+        if (!http_bed_open(&b))
+                return;
+
+        make_group(group);
+        for (ProbeHttpHook hook = PROBE_HTTP_HOOK_SOCKET; hook < _PROBE_HTTP_HOOK_MAX; hook++) {
+                count_server(&b, &(HttpServer){ .io = SERVER_VECTORS, .cgroup = group }, hook);
+                count_server(&b, &(HttpServer){ .io = SERVER_URING, .cgroup = group }, hook);
+        }
+
+        http_bed_close(&b);
+        sleep_usec(100000);
+        cr_expect_eq(rmdir(group), 0);
+}
+
 Test(http, receives_of_io_uring_that_are_not_seen_are_counted) {
         HttpServer s = { .io = SERVER_URING_MORE };
         HttpBed b = {};
