@@ -100,6 +100,8 @@ int probe_http_arm(ProbeHttp *h) {
 
         /* the others when a process needs them; whether the kernel takes the parser, one tells */
         r = load(h, h->kernel.has_socket_hook ? PROBE_HTTP_HOOK_SOCKET : PROBE_HTTP_HOOK_CGROUP);
+        if (r < 0)
+                r = load(h, PROBE_HTTP_HOOK_SYSCALL);
         if (r < 0) {
                 release_maps(h);
                 return r;
@@ -233,7 +235,7 @@ static int watch_anew(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook
         } else {
                 do
                         r = watch_by(h, target, ++hook);
-                while ((r == -EOPNOTSUPP || r == -ENODEV) && hook + 1 < _PROBE_HTTP_HOOK_MAX);
+                while (r < 0 && r != -ENOSPC && r != -ENOMEM && hook + 1 < _PROBE_HTTP_HOOK_MAX);
         }
         if (r < 0)
                 return r;
