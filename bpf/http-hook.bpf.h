@@ -41,18 +41,17 @@ http_socket_begin(struct http_socket *s, __u64 key, __u32 pid, __u32 generation)
 }
 
 /* What a connection remembers of rules is of the watch under which it was seen: under another one it begins
- * anew, as if the process had been found just now. */
+ * anew, as if the process had been found just now. @pid is who has it now; it stays with the process that it
+ * was found in as long as that is measured. */
 static __always_inline _Bool http_socket_is_measured(struct http_socket *s, __u64 key, __u32 pid) {
         __u64 epoch = *(volatile __u64 *) &http_marks.epoch;
-        __u32 generation;
 
-        if (s->epoch != epoch) {
-                generation = http_generation_of(pid);
-                if (generation != s->generation)
-                        http_socket_begin(s, key, pid, generation);
-                s->epoch = epoch;
-        }
+        if (s->epoch == epoch)
+                return s->generation != 0;
 
+        if (s->generation == 0 || http_generation_of(s->connection.pid) != s->generation)
+                http_socket_begin(s, key, pid, http_generation_of(pid));
+        s->epoch = epoch;
         return s->generation != 0;
 }
 
