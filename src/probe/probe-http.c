@@ -43,7 +43,7 @@ ProbeHttp *probe_http_free(ProbeHttp *h) {
         HASH_ITER(hh, h->processes, p, next)
         forget_process(h, p);
 
-        http_tls_unload(h);
+        http_tls_unload(h, true);
         http_rule_list_done(&h->rules);
         http_maps_done(&h->maps);
         free(h);
@@ -118,7 +118,7 @@ void probe_http_disarm(ProbeHttp *h) {
         for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
                 http_hook_unload(h->hooks + i, h);
 
-        http_tls_unload(h);
+        http_tls_unload(h, false);
         h->is_armed = false;
         release_maps(h);
 }

@@ -117,7 +117,8 @@ void http_tls_detach(ProbeHttp *h, HttpProcess *p);
 /* Once in a while: takes out what processes left that are not watched any more. */
 void http_tls_sweep(ProbeHttp *h);
 void http_tls_run_time(const ProbeHttp *h, uint64_t *ns, uint64_t *count);
-void http_tls_unload(ProbeHttp *h); /* nothing is attached */
+/* Nothing is attached; whether it @waits for probes to be gone. */
+void http_tls_unload(ProbeHttp *h, bool waits);
 
 /* probe-http.c */
 int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp **ret_http);
