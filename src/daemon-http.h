@@ -33,6 +33,9 @@ void daemon_http_set_hook(DaemonHttp *h, ProbeHttpHook hook);
 void daemon_http_process_changed(DaemonHttp *h, Process *p);
 void daemon_http_process_removed(DaemonHttp *h, Process *p);
 
+/* Wired to TaskEvents. */
+void daemon_http_mapped(DaemonHttp *h, pid_t pid, const char *path);
+
 /* The two halves of a tick: sums of the second that ended, before processes that exited are removed; and who
  * is to be measured, when all of this tick's changes are known. */
 void daemon_http_read(DaemonHttp *h, usec_t slot_end_usec);
