@@ -166,3 +166,12 @@ void daemon_http_mapped(DaemonHttp *h, pid_t pid, const char *path) {
         if (h->tls)
                 daemon_tls_mapped(h->tls, pid, path);
 }
+
+void daemon_http_tls_losses(const DaemonHttp *h, uint64_t *ret_refused, uint64_t *ret_over_cap) {
+        DaemonTlsCounters counters = {};
+
+        if (h->tls)
+                daemon_tls_counters(h->tls, &counters);
+        *ret_refused = counters.n_refused;
+        *ret_over_cap = counters.n_over_cap;
+}

@@ -41,6 +41,10 @@ void daemon_http_mapped(DaemonHttp *h, pid_t pid, const char *path);
 void daemon_http_read(DaemonHttp *h, usec_t slot_end_usec);
 void daemon_http_sync(DaemonHttp *h, usec_t now_usec);
 
+/* TLS libraries in processes that could not be attached to, and what was not looked at because of a limit.
+ */
+void daemon_http_tls_losses(const DaemonHttp *h, uint64_t *ret_refused, uint64_t *ret_over_cap);
+
 /* Idle work: whether there may be some, and one slice of it; returns whether there is more to do. */
 bool daemon_http_has_work(const DaemonHttp *h);
 bool daemon_http_step(DaemonHttp *h);
