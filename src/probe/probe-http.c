@@ -6,6 +6,8 @@
 
 #include <bpf/bpf.h>
 
+#define CHILD_SEC 3U /* as HTTP_CHILD_NSEC of http-fork.bpf.h */
+
 int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp **ret_http) {
         ProbeHttp *h;
 
@@ -150,6 +152,7 @@ static int publish(ProbeHttp *h, const HttpProcess *p) {
                 .n_groups = rules->n_groups,
                 .hook = (uint32_t) p->hook,
                 .generation = ++h->generation ?: ++h->generation,
+                .rules = p->rules,
                 .all = rules->all,
         };
         uint32_t pid = (uint32_t) p->pid;
@@ -289,6 +292,9 @@ int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *
                 return -ENOENT;
 
         http_tls_sweep(h);
+        if (second % CHILD_SEC == 0)
+                http_hooks_age(h);
+
         buffer = calloc(h->maps.n_cpus, sizeof(buffer[0]));
         if (!buffer)
                 return -ENOMEM;

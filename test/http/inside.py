@@ -59,7 +59,7 @@ def make_row(server, after, logged, load):
         "mean_ours_usec": after.mean_usec("/slow"),
         "mean_theirs_usec": logged.usec["/slow"] / n_slow if n_slow else None,
         # 50 us, and what a clock of milliseconds makes of so many times in all but one of 400 cases
-        "mean_tolerance_usec": 50 + rounding,
+        "mean_tolerance_usec": 50 + rounding + server.slack_usec,
         "is_invisible": server.is_invisible,
         "notes": after.notes,
     }
