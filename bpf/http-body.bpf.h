@@ -46,13 +46,10 @@ static __always_inline void http_body_begins(struct http_connection *c, struct h
 }
 
 /* The blank line after headers or trailers. 1: the piece is done. */
-__noinline int http_head_end(struct http_connection *c, struct http_work *w) {
-        struct http_side *s;
+static __always_inline int http_head_end(struct http_connection *c, struct http_work *w) {
+        struct http_side *s = http_side_of(c, w);
         __u32 status, flags;
 
-        if (!c || !w)
-                return 1;
-        s = http_side_of(c, w);
         if (s->framing & HTTP_FRAMING_TRAILER) {
                 http_message_end(c, w);
                 return 0;

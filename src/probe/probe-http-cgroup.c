@@ -34,6 +34,7 @@ typedef struct Groups {
         Host *host;
         Group *groups;
         Listener *listeners;
+        pid_t looked_at; /* the last one whose ports were read again */
 } Groups;
 
 static struct cprof_http_cgroup *skel_of(HttpHook *hook) {
@@ -113,13 +114,38 @@ static int attach_group(HttpHook *hook, Group *group, int fd) {
                         : 0;
 }
 
+static int add_group(HttpHook *hook, uint64_t id, int fd, Group **ret_group) {
+        Groups *g = hook->more;
+        Group *group;
+        int r;
+
+        group = calloc(1, sizeof(*group));
+        if (!group)
+                return -ENOMEM;
+
+        group->id = id;
+        HASH_ADD(hh, g->groups, id, sizeof(group->id), group);
+        if (!HASH_ADDED(group)) {
+                free(group);
+                return -ENOMEM;
+        }
+
+        r = attach_group(hook, group, fd);
+        if (r < 0) {
+                free_group(g, group);
+                return r;
+        }
+
+        *ret_group = group;
+        return 0;
+}
+
 static int find_group(HttpHook *hook, const char *path, Group **ret_group) {
         _cleanup_(closep) int fd = -EBADF;
         Groups *g = hook->more;
         struct stat st;
         Group *group;
         uint64_t id;
-        int r;
 
         fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
@@ -129,24 +155,8 @@ static int find_group(HttpHook *hook, const char *path, Group **ret_group) {
 
         id = st.st_ino;
         HASH_FIND(hh, g->groups, &id, sizeof(id), group);
-        if (!group) {
-                group = calloc(1, sizeof(*group));
-                if (!group)
-                        return -ENOMEM;
-
-                group->id = id;
-                HASH_ADD(hh, g->groups, id, sizeof(group->id), group);
-                if (!HASH_ADDED(group)) {
-                        free(group);
-                        return -ENOMEM;
-                }
-
-                r = attach_group(hook, group, fd);
-                if (r < 0) {
-                        free_group(g, group);
-                        return r;
-                }
-        }
+        if (!group)
+                return add_group(hook, id, fd, ret_group);
 
         *ret_group = group;
         return 0;
@@ -179,23 +189,52 @@ static void take_ports(HttpHook *hook, const Listener *l) {
         }
 }
 
+/* Ports that @gone had may be others', too. */
+static void give_ports_of_group(HttpHook *hook, const Group *group, const Listener *gone) {
+        Groups *g = hook->more;
+        Listener *l, *next;
+
+        HASH_ITER(hh, g->listeners, l, next) {
+                if (l != gone && l->group == group)
+                        (void) give_ports(hook, l);
+        }
+}
+
 static void cgroup_unwatch(HttpHook *hook, const HttpProcess *p) {
         Groups *g = hook->more;
-        Listener *l, *other, *next;
-        Group *group;
+        Listener *l;
 
         HASH_FIND_INT(g->listeners, &p->pid, l);
         if (!l)
                 return;
 
-        group = l->group;
         take_ports(hook, l);
-        HASH_ITER(hh, g->listeners, other, next) {
-                if (other != l && other->group == group)
-                        (void) give_ports(hook, other);
-        }
-
+        give_ports_of_group(hook, l->group, l);
         free_listener(g, l);
+}
+
+/* Servers open ports later, too: one process after another is looked at again. */
+static void cgroup_tick(HttpHook *hook) {
+        Groups *g = hook->more;
+        uint16_t ports[PORTS_MAX];
+        Listener *l;
+        int n;
+
+        HASH_FIND_INT(g->listeners, &g->looked_at, l);
+        l = l && l->hh.next ? l->hh.next : g->listeners;
+        if (!l)
+                return;
+
+        g->looked_at = l->pid;
+        n = procfs_read_listening_ports(g->host, l->pid, ports, PORTS_MAX);
+        if (n < 0 ||
+            ((size_t) n == l->n_ports && memcmp(ports, l->ports, (size_t) n * sizeof(ports[0])) == 0))
+                return;
+
+        take_ports(hook, l);
+        l->n_ports = (size_t) n;
+        memcpy(l->ports, ports, (size_t) n * sizeof(ports[0]));
+        give_ports_of_group(hook, l->group, NULL);
 }
 
 static int cgroup_watch(HttpHook *hook, const HttpProcess *p, const ProbeHttpTarget *target) {
@@ -245,4 +284,5 @@ const HttpHookType http_hook_cgroup = {
         .destroy = cgroup_destroy,
         .watch = cgroup_watch,
         .unwatch = cgroup_unwatch,
+        .tick = cgroup_tick,
 };

@@ -283,6 +283,15 @@ void probe_http_unwatch_process(ProbeHttp *h, pid_t pid) {
         withdraw(h, p);
 }
 
+static void tick_hooks(ProbeHttp *h, uint64_t second) {
+        if (second % CHILD_SEC == 0)
+                http_hooks_age(h);
+
+        for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
+                if (h->hooks[i].n_processes > 0 && h->hooks[i].type->tick)
+                        h->hooks[i].type->tick(h->hooks + i);
+}
+
 int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *userdata) {
         _cleanup_(freep) struct cprof_http_cell *buffer = NULL;
         HttpProcess *p, *next;
@@ -292,9 +301,7 @@ int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *
                 return -ENOENT;
 
         http_tls_sweep(h);
-        if (second % CHILD_SEC == 0)
-                http_hooks_age(h);
-
+        tick_hooks(h, second);
         buffer = calloc(h->maps.n_cpus, sizeof(buffer[0]));
         if (!buffer)
                 return -ENOMEM;

@@ -52,6 +52,8 @@ typedef struct HttpHookType {
         /* More to do for a process than its mark; may be NULL. -ENODEV: this hook can't see it. */
         int (*watch)(HttpHook *hook, const HttpProcess *p, const ProbeHttpTarget *target);
         void (*unwatch)(HttpHook *hook, const HttpProcess *p);
+        /* Once per second: a little of what has to be looked after; may be NULL. */
+        void (*tick)(HttpHook *hook);
 } HttpHookType;
 
 extern const HttpHookType http_hook_socket, http_hook_cgroup, http_hook_syscall;

@@ -57,11 +57,28 @@ static void tree_end(Tree *t) {
                         t->next[i] = CPROF_HTTP_ABSORBING;
 }
 
-void http_bed_open_with(HttpBed *b, Probe *probe) {
+/* What a user reads on such a kernel. */
+static void expect_refusal(Probe *probe) {
+        const char *reason = "";
+
+        cr_expect_eq(probe_feature(probe, PROBE_FEATURE_HTTP, &reason), -EOPNOTSUPP);
+        cr_expect_not_null(strstr(reason, "newer kernel (5.15)"), "%s", reason);
+        cr_expect_eq(probe_feature(probe, PROBE_FEATURE_HTTP_TLS, &reason), -EOPNOTSUPP);
+        cr_expect_eq(probe_arm(probe, PROBE_USE_HTTP), -EOPNOTSUPP);
+}
+
+bool http_bed_open_with(HttpBed *b, Probe *probe) {
         static Tree tree;
         HttpRules rules = { .n_rules = BED_RULES, .all = 1, .n_groups = 1 };
+        const char *reason = "";
 
         b->probe = probe;
+        if (!kernel_is_at_least(5, 15)) {
+                expect_refusal(probe);
+                return false;
+        }
+
+        cr_expect_eq(probe_feature(probe, PROBE_FEATURE_HTTP, &reason), 0, "%s", reason);
         cr_assert_eq(probe_arm(b->probe, PROBE_USE_HTTP), 0);
 
         tree_begin(&tree);
@@ -70,13 +87,18 @@ void http_bed_open_with(HttpBed *b, Probe *probe) {
         tree_end(&tree);
         rules.groups[0] = tree.a;
         cr_assert_eq(probe_http_rules_add(b->probe, &rules, &b->rules), 0);
+        return true;
 }
 
-void http_bed_open(HttpBed *b) {
+bool http_bed_open(HttpBed *b) {
         Probe *probe = NULL;
 
         cr_assert_eq(probe_new(&(ProbeConfig){}, &probe), 0);
-        http_bed_open_with(b, probe);
+        if (http_bed_open_with(b, probe))
+                return true;
+
+        b->probe = probe_free(probe);
+        return false;
 }
 
 void http_bed_reset(HttpBed *b) {

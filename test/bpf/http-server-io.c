@@ -52,22 +52,38 @@ static Ring *ring_new(void) {
         return r;
 }
 
-static ssize_t ring_do(Ring *r, uint8_t opcode, int fd, const void *buffer, size_t n) {
-        unsigned tail = *r->sq_tail, head = *r->cq_head;
-        int result;
+static void ring_submit(Ring *r, const struct io_uring_sqe *sqe) {
+        unsigned tail = *r->sq_tail;
 
-        r->sqes[0] = (struct io_uring_sqe){
-                .opcode = opcode, .fd = fd, .addr = (uint64_t) (uintptr_t) buffer, .len = (uint32_t) n
-        };
+        r->sqes[0] = *sqe;
         r->sq_array[tail & r->sq_mask] = 0;
         __atomic_store_n(r->sq_tail, tail + 1, __ATOMIC_RELEASE);
-        check(syscall(SYS_io_uring_enter, r->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) == 1,
+        check(syscall(SYS_io_uring_enter, r->fd, 1, 0, 0, NULL, 0) == 1, "io_uring_enter");
+}
+
+static int ring_wait(Ring *r, unsigned *ret_flags) {
+        unsigned head = *r->cq_head;
+        int result;
+
+        check(syscall(SYS_io_uring_enter, r->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) >= 0,
               "io_uring_enter");
         check(__atomic_load_n(r->cq_tail, __ATOMIC_ACQUIRE) != head, "completion");
         result = r->cqes[head & r->cq_mask].res;
+        *ret_flags = r->cqes[head & r->cq_mask].flags;
         __atomic_store_n(r->cq_head, head + 1, __ATOMIC_RELEASE);
         errno = result < 0 ? -result : 0;
         return result;
+}
+
+static ssize_t ring_do(Ring *r, uint8_t opcode, int fd, const void *buffer, size_t n) {
+        unsigned flags;
+
+        ring_submit(r,
+                    &(const struct io_uring_sqe){ .opcode = opcode,
+                                                  .fd = fd,
+                                                  .addr = (uint64_t) (uintptr_t) buffer,
+                                                  .len = (uint32_t) n });
+        return ring_wait(r, &flags);
 }
 
 static Ring *ring_of_process(void) {
@@ -76,6 +92,41 @@ static Ring *ring_of_process(void) {
         /* one for all connections, as servers do */
         ring = ring ?: ring_new();
         return ring;
+}
+
+#define BUFFERS 64U /* more than requests on a connection */
+#define BUFFER_SIZE 512U
+static char buffers[BUFFERS][BUFFER_SIZE];
+
+/* The first receive of a connection is the request for all of them. */
+static ssize_t receive_more(ServerConnection *c, char *to) {
+        Ring *r = ring_of_process();
+        unsigned flags;
+        int n;
+
+        if (!c->is_receiving) {
+                ring_submit(r,
+                            &(const struct io_uring_sqe){ .opcode = IORING_OP_REMOVE_BUFFERS,
+                                                          .fd = BUFFERS });
+                (void) ring_wait(r, &flags);
+                ring_submit(r,
+                            &(const struct io_uring_sqe){ .opcode = IORING_OP_PROVIDE_BUFFERS,
+                                                          .fd = BUFFERS,
+                                                          .addr = (uint64_t) (uintptr_t) buffers,
+                                                          .len = BUFFER_SIZE });
+                check(ring_wait(r, &flags) >= 0, "buffers");
+                ring_submit(r,
+                            &(const struct io_uring_sqe){ .opcode = IORING_OP_RECV,
+                                                          .fd = c->fd,
+                                                          .ioprio = 2, /* IORING_RECV_MULTISHOT */
+                                                          .flags = 1U << IOSQE_BUFFER_SELECT_BIT });
+                c->is_receiving = true;
+        }
+
+        n = ring_wait(r, &flags);
+        if (n > 0)
+                memcpy(to, buffers[flags >> IORING_CQE_BUFFER_SHIFT], (size_t) n);
+        return n;
 }
 
 ssize_t server_read(ServerConnection *c) {
@@ -101,6 +152,8 @@ ssize_t server_read(ServerConnection *c) {
                 return recv(c->fd, to, room, 0);
         case SERVER_TINY:
                 return read(c->fd, to, TINY);
+        case SERVER_URING_MORE:
+                return receive_more(c, to);
         case SERVER_URING:
                 return ring_do(ring_of_process(), IORING_OP_RECV, c->fd, to, room);
         default:

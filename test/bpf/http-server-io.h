@@ -10,6 +10,7 @@ typedef struct ServerConnection {
         ServerIo io;
         char text[65536]; /* unanswered */
         size_t n;
+        bool is_receiving; /* SERVER_URING_MORE */
 } ServerConnection;
 
 /* Appends to @text behind @n, which it leaves. As read(2). */

@@ -14,13 +14,14 @@
 typedef enum ServerIo {
         SERVER_READ_WRITE,
         SERVER_RECV_SEND,
-        SERVER_VECTORS,  /* readv of two, writev of three */
-        SERVER_MESSAGES, /* recvmsg, sendmsg */
-        SERVER_PEEK,     /* looks with MSG_PEEK before it reads */
-        SERVER_SENDFILE, /* the body comes from a file */
-        SERVER_TINY,     /* reads and writes three bytes at a time */
-        SERVER_URING,    /* io_uring, one request at a time */
-        _SERVER_IO_MAX,
+        SERVER_VECTORS,    /* readv of two, writev of three */
+        SERVER_MESSAGES,   /* recvmsg, sendmsg */
+        SERVER_PEEK,       /* looks with MSG_PEEK before it reads */
+        SERVER_SENDFILE,   /* the body comes from a file */
+        SERVER_TINY,       /* reads and writes three bytes at a time */
+        SERVER_URING,      /* io_uring, one request at a time */
+        _SERVER_IO_MAX,    /* of those that all hooks see */
+        SERVER_URING_MORE, /* io_uring: one request for many receives */
 } ServerIo;
 
 typedef struct HttpServer {

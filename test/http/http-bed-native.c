@@ -28,6 +28,8 @@ static __u64 keys = 2;
 static long bed_read(struct http_work *w, void *to, __u64 n, __u64 from) {
         assert(n >= 1 && n <= HTTP_WINDOW);
         assert(from <= w->length && n <= w->length - from);
+        if (w->address == 0)
+                return -EFAULT;
         memcpy(to, (const char *) w->address + from, n);
         return 0;
 }
@@ -172,6 +174,10 @@ void http_bed_end(HttpBed *b, uint64_t at_ns) {
         http_end(&b->connection, w);
         http_release(w);
         assert(native_map_count(&http_carries) == 0);
+}
+
+void http_bed_lose_carries(HttpBed *b) {
+        native_map_resize(&http_carries, 16);
 }
 
 void http_bed_collect(HttpBed *b, BedSums *ret_sums) {

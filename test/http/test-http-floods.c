@@ -179,3 +179,50 @@ Test(http_floods, line_ends_without_end_are_skipped, .init = set_up, .fini = tea
         add(BED_OUT, FAILED);
         check(&(Edge){ "line ends", {}, { { 1, 0, 1, 1 }, {}, { 1, 0, 1, 1 } }, {} });
 }
+
+/* Told to the bed directly: a transcript has bytes for everything. */
+static void tell(unsigned direction, const char *words) {
+        http_bed_feed(b,
+                      direction,
+                      words,
+                      words ? strlen(words) : 100,
+                      /* continued= */ false,
+                      t->now_ns += 1000);
+}
+
+static void check_told(const Edge *e) {
+        BedSums sums;
+
+        http_bed_end(b, t->now_ns += 1000);
+        http_bed_collect(b, &sums);
+        for (unsigned i = 0; i < CPROF_HTTP_LOSSES_DEGRADING; i++)
+                cr_expect_eq(sums.counters[i],
+                             i == e->losses[0].counter ? e->losses[0].n : 0,
+                             "%s: counter %u",
+                             e->name,
+                             i);
+        cr_expect_eq(sums.cells[RULE_EVIL].n_total, e->expected[RULE_EVIL].n);
+        cr_expect_eq(sums.counters[LOSS(RESYNC)], 1);
+}
+
+Test(http_floods, memory_that_cannot_be_read_is_counted, .init = set_up, .fini = tear_down) {
+        http_bed_open(b);
+        tell(BED_IN, EVIL);
+        tell(BED_OUT, OK);
+        tell(BED_IN, NULL);
+        tell(BED_IN, EVIL);
+        tell(BED_OUT, FAILED);
+        check_told(&(Edge){ "fault", {}, { {}, {}, { .n = 2 } }, { { LOSS(FAULT), 1 } } });
+}
+
+Test(http_floods, an_unfinished_line_that_was_forgotten_is_counted, .init = set_up, .fini = tear_down) {
+        http_bed_open(b);
+        tell(BED_IN, EVIL);
+        tell(BED_OUT, OK);
+        tell(BED_IN, "GET /ev");
+        http_bed_lose_carries(b);
+        tell(BED_IN, "il HTTP/1.1\r\n\r\n");
+        tell(BED_IN, EVIL);
+        tell(BED_OUT, FAILED);
+        check_told(&(Edge){ "carry", {}, { {}, {}, { .n = 2 } }, { { LOSS(CARRY), 1 } } });
+}
