@@ -115,10 +115,10 @@ find_socket(struct __sk_buff *skb, struct bpf_sock *sk, _Bool has_bytes) {
                 return NULL;
 
         pid = find_owner(sk);
-        if (!pid)
-                return NULL;
-
         if (!s) {
+                if (!pid)
+                        return NULL;
+
                 s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
                 if (!s) {
                         (void) http_count(pid, CPROF_HTTP_LOSS_CONNECTION_FULL, 1);

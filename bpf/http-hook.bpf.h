@@ -72,8 +72,13 @@ http_socket_begin(struct http_socket *s, __u64 key, __u32 pid, __u32 generation)
 static __always_inline _Bool http_socket_is_inherited(const struct http_socket *s, __u32 pid) {
         struct cprof_http_process *before, *after;
         __u32 parent = s->connection.pid;
+        struct http_child *c;
 
         if (s->generation == 0 || parent == pid)
+                return 0;
+
+        c = bpf_map_lookup_elem(&http_children, &pid);
+        if (!c || c->parent != parent)
                 return 0;
 
         before = bpf_map_lookup_elem(&http_processes, &parent);
@@ -82,24 +87,21 @@ static __always_inline _Bool http_socket_is_inherited(const struct http_socket *
 }
 
 /* What a connection remembers of rules is of the watch under which it was seen: under another one it begins
- * anew, as if the process had been found just now. */
+ * anew, as if the process had been found just now. @pid is who has it now; it stays with the process that it
+ * was found in as long as that is measured. */
 static __always_inline _Bool http_socket_is_measured(struct http_socket *s, __u64 key, __u32 pid) {
         __u64 epoch = *(volatile __u64 *) &http_marks.epoch;
-        __u32 generation;
 
-        if (s->epoch != epoch) {
-                pid = http_owner_of(pid);
-                generation = http_generation_of(pid);
-                if (generation != s->generation) {
-                        if (http_socket_is_inherited(s, pid)) {
-                                s->connection.pid = pid;
-                                s->generation = generation;
-                        } else
-                                http_socket_begin(s, key, pid, generation);
-                }
-                s->epoch = epoch;
-        }
+        if (s->epoch == epoch)
+                return s->generation != 0;
 
+        pid = http_owner_of(pid);
+        if (http_socket_is_inherited(s, pid)) {
+                s->connection.pid = pid;
+                s->generation = http_generation_of(pid);
+        } else if (s->generation == 0 || http_generation_of(s->connection.pid) != s->generation)
+                http_socket_begin(s, key, pid, http_generation_of(pid));
+        s->epoch = epoch;
         return s->generation != 0;
 }
 

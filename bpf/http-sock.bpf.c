@@ -46,6 +46,9 @@ static __always_inline struct http_socket *find_in_storage(struct sock *sk, __u3
 static __always_inline _Bool uses_uring(void) {
         struct task_struct___http *task = (struct task_struct___http *) bpf_get_current_task_btf();
 
+        if (((struct task_struct *) task)->flags & PF_IO_WORKER)
+                return 1;
+
         return bpf_core_field_exists(task->io_uring) && task->io_uring;
 }
 
@@ -147,7 +150,7 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(http_received, struct sock *sk, int bytes, int flags) {
         if (bytes == 0 && sk->__sk_common.skc_family == AF_UNIX && sk->sk_type == SOCK_STREAM)
                 end_peer(sk);
-        else if (!(flags & MSG_PEEK))
+        else if (!(flags & MSG_NOT_READ))
                 move_bytes(sk, bytes, HTTP_IN);
 
         return 0;

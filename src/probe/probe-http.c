@@ -102,6 +102,8 @@ int probe_http_arm(ProbeHttp *h) {
 
         /* the others when a process needs them; whether the kernel takes the parser, one tells */
         r = load(h, h->kernel.has_socket_hook ? PROBE_HTTP_HOOK_SOCKET : PROBE_HTTP_HOOK_CGROUP);
+        if (r < 0)
+                r = load(h, PROBE_HTTP_HOOK_SYSCALL);
         if (r < 0) {
                 release_maps(h);
                 return r;
@@ -142,7 +144,7 @@ void probe_http_remove_rules(ProbeHttp *h, uint32_t rules) {
         release_maps(h);
 }
 
-/* Last, as the programs measure from then on. */
+/* When all that it refers to is there. */
 static int publish(ProbeHttp *h, const HttpProcess *p) {
         const HttpRuleSet *rules = http_rule_list_find(&h->rules, p->rules);
         struct cprof_http_process value = {
@@ -163,7 +165,6 @@ static int publish(ProbeHttp *h, const HttpProcess *p) {
         if (bpf_map_update_elem(h->maps.fds[HTTP_MAP_PROCESSES], &pid, &value, BPF_ANY) < 0)
                 return errno == E2BIG ? -ENOSPC : -errno;
 
-        http_hooks_renew(h);
         return 0;
 }
 
@@ -206,10 +207,13 @@ static int begin_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpH
         r = publish(h, p);
         if (r >= 0)
                 r = http_hook_watch(h->hooks + hook, h, p, target);
-        if (r < 0)
+        if (r < 0) {
                 withdraw(h, p);
+                return r;
+        }
 
-        return r;
+        http_hooks_renew(h);
+        return 0;
 }
 
 static int watch_by(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook hook) {
@@ -234,7 +238,7 @@ static int watch_anew(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook
         } else {
                 do
                         r = watch_by(h, target, ++hook);
-                while ((r == -EOPNOTSUPP || r == -ENODEV) && hook + 1 < _PROBE_HTTP_HOOK_MAX);
+                while (r < 0 && r != -ENOSPC && r != -ENOMEM && hook + 1 < _PROBE_HTTP_HOOK_MAX);
         }
         if (r < 0)
                 return r;
