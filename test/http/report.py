@@ -25,7 +25,7 @@ def problems(row):
     if row["sent"] and row["sent"] != row["theirs"] and not row["unanswered"]:
         found.append(f"load.py got {show(row['sent'])}")
     if row["is_invisible"]:
-        return found if row["notes"] else found + ["not said that its TLS is not seen"]
+        return found if row["notes"] else found + ["not said that it is not seen"]
     for rule in rules.NAMES:
         if row["ours"][rule] != row["theirs"][rule]:
             found.append(f"{rule}: {row['ours'][rule]} is not {row['theirs'][rule]}")
