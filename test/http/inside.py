@@ -59,6 +59,8 @@ def make_row(server, after, logged, load):
         "mean_ours_usec": after.mean_usec("/slow"),
         "mean_theirs_usec": logged.usec["/slow"] / n_slow if n_slow else None,
         # 50 us, and what a clock of milliseconds makes of so many times in all but one of 400 cases
+        # packets come before anybody reads them: by them, waiting for the process is part of the time
+        "means_compare": "cgroup" not in after.hooks,
         "mean_tolerance_usec": 50 + rounding + server.slack_usec,
         "is_invisible": server.is_invisible,
         "notes": after.notes,
@@ -100,7 +102,7 @@ def mean_again(server, row):
 
 def means_are_near(row):
     mine, others = row["mean_ours_usec"], row["mean_theirs_usec"]
-    return mine is None or others is None or abs(mine - others) <= row["mean_tolerance_usec"]
+    return mine is None or others is None or not row["means_compare"] or abs(mine - others) <= row["mean_tolerance_usec"]
 
 
 def run_hook(bed):
@@ -117,7 +119,7 @@ def run_tls(bed):
     servers.start_plain()
     servers.start_tls()
     servers.wait_for(servers.TLS)
-    ours.measure({s.unit for s in servers.TLS if not s.is_invisible})
+    ours.measure({s.unit for s in servers.TLS})
     return count(servers.TLS, 4)
 
 
