@@ -33,9 +33,10 @@ class Server:
         return arguments + ["--slow", "300" if self.tick_usec else "100"]
 
 
+APACHE = Server("Apache httpd", "http-apache", 8110, log="apache.log", slack_usec=50)
 PLAIN = (
     Server("nginx", "http-nginx", 8100, log="nginx.log", tick_usec=1000, garbage=True),
-    Server("Apache httpd", "http-apache", 8110, log="apache.log", slack_usec=50),
+    APACHE,
     Server("HAProxy", "http-haproxy", 8120, log="haproxy.log", slack_usec=100),
     Server("Go net/http", "http-go", 8140, log="go.log"),
     Server("Node http", "http-node", 8150, log="node.log"),
