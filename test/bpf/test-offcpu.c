@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where blocked threads wait and how long, against what they measure themselves. */
+#include "bpf/links.h"
 #include "bpf/spawn-waiter.h"
 #include "bpf/spawn.h"
 #include "bpf/switch-account.h"
@@ -8,7 +9,6 @@
 #include "host/clock.h"
 #include "probe/probe.h"
 
-#include <bpf/bpf.h>
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -139,31 +139,6 @@ static const Stack *find_stack(const Session *s, uint64_t hash) {
         return NULL;
 }
 
-static bool is_link_there(const char *program) {
-        uint32_t id = 0;
-
-        while (bpf_link_get_next_id(id, &id) == 0) {
-                struct bpf_link_info link = {};
-                struct bpf_prog_info info = {};
-                uint32_t size = sizeof(link);
-                int fd = bpf_link_get_fd_by_id(id), r = -1;
-
-                if (fd < 0)
-                        continue;
-                if (bpf_obj_get_info_by_fd(fd, &link, &size) == 0) {
-                        (void) close(fd);
-                        fd = bpf_prog_get_fd_by_id(link.prog_id);
-                        size = sizeof(info);
-                        r = fd < 0 ? -1 : bpf_obj_get_info_by_fd(fd, &info, &size);
-                }
-                fd = safe_close(fd);
-                if (r == 0 && strcmp(info.name, program) == 0)
-                        return true;
-        }
-
-        return false;
-}
-
 static void expect_between(const char *what, uint64_t ns, double least_ns, double most_ns) {
         least_ns = least_ns * 0.99 - SLACK_NS;
         most_ns = most_ns * 1.01 + SLACK_NS;
@@ -176,15 +151,21 @@ static void expect_between(const char *what, uint64_t ns, double least_ns, doubl
                   most_ns / 1e6);
 }
 
-/* The truth is what perf says of the same switches. The thread's own clocks know it less well: waiting for a
- * CPU after an event counts as blocked but after being preempted does not, and what interrupts of the disk
- * and the hypervisor take is in nobody's CPU time. Returns it. */
-static uint64_t expect_truth(const Session *s, const WaiterLine *l, uint64_t ns) {
-        SwitchName truth = switch_account_of(&s->switches, l->kind);
+/* Two others observed the same waits, and the truth lies between them. By its own clocks a thread waited
+ * @idle_ns at most, and less by what the scheduler calls waiting for a CPU, as that counts as blocked after
+ * an event but not after being preempted; what interrupts of the disk and the hypervisor take is in nobody's
+ * CPU time and so too much. perf tells switches out that block from preemptions, but has the time until the
+ * switch is done. Returns the most. */
+static double expect_truth(const Session *s, const WaiterLine *l, uint64_t ns, uint64_t idle_ns) {
+        SwitchName perf = switch_account_of(&s->switches, l->kind);
+        double most = MAX_OF((double) perf.ns, (double) idle_ns), least = (double) perf.ns;
 
-        cr_expect_gt(truth.n, 0, "%s", l->kind);
-        expect_between(l->kind, ns, (double) truth.ns, (double) truth.ns);
-        return truth.ns;
+        cr_expect_gt(perf.n, 0, "%s", l->kind);
+        if (strcmp(l->kind, "disk") != 0)
+                least = MIN_OF(least, (double) idle_ns - (double) l->delay_ns);
+
+        expect_between(l->kind, ns, least, most);
+        return most;
 }
 
 /* A few switches of a hundred thousand never reach the tracepoint under load, in some virtual machines. */
@@ -205,9 +186,7 @@ Test(offcpu, each_kind_of_wait_is_counted_by_its_state_within_a_percent) {
                 struct cprof_offcpu_value v =
                                 sum(&s, l->kind, is_disk ? CPROF_OFFCPU_DISK : CPROF_OFFCPU_SLEEP);
 
-                (void) expect_truth(&s, l, v.ns);
-                /* and by its own clock it did not wait for less than half or for longer */
-                expect_between(l->kind, v.ns, (double) (l->wait_ns - l->cpu_ns) / 2, (double) l->wait_ns);
+                (void) expect_truth(&s, l, v.ns, l->wait_ns - l->cpu_ns);
                 /* the scheduler counts, too; a thread may wait around its own measurement */
                 expect_seen(v.n, l->n_switches);
                 cr_expect_geq(v.max_ns * v.n, v.ns, "%s", l->kind);
@@ -219,7 +198,8 @@ Test(offcpu, each_kind_of_wait_is_counted_by_its_state_within_a_percent) {
 
 Test(offcpu, the_sum_over_all_stacks_is_the_time_that_threads_did_not_run) {
         static const char *const names[] = { "sleep", "pipe", "futex", "disk", NULL };
-        uint64_t blocked = 0, truth = 0;
+        uint64_t blocked = 0, perf = 0;
+        double most = 0;
         static Session s;
 
         session_run(&s, &(ProbeConfig){}, names);
@@ -228,12 +208,12 @@ Test(offcpu, the_sum_over_all_stacks_is_the_time_that_threads_did_not_run) {
                 const WaiterLine *l = s.waiter.lines + i;
                 uint64_t ns = sum(&s, l->kind, -1).ns;
 
-                truth += expect_truth(&s, l, ns);
+                most += expect_truth(&s, l, ns, l->wall_ns - l->cpu_ns);
+                perf += switch_account_of(&s.switches, l->kind).ns;
                 blocked += ns;
-                cr_expect_leq(ns, l->wall_ns);
         }
 
-        expect_between("all", blocked, (double) truth, (double) truth);
+        expect_between("all", blocked, (double) perf, most);
         session_close(&s);
 }
 
