@@ -22,6 +22,8 @@ static int connect_bus(Daemon *d) {
                 .probe = d->probe,
                 .targets = d->targets,
                 .watches = d->watches,
+                .http = daemon_http_monitor(d->http),
+                .http_watch = daemon_http_watch(d->http),
                 .cooldown = d->cooldown,
                 .policies = d->policies,
                 .tasks = d->tasks,

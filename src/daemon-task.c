@@ -45,6 +45,20 @@ static bool on_is_alive(const Process *p, void *userdata) {
         return st.start_ticks == p->key.start_ticks && st.state != 'Z' && st.state != 'X';
 }
 
+static int uri_copy(const UriRule *uri, TaskCause *ret) {
+        char *copy;
+
+        if (uri->kind == URI_RULE_ALL)
+                return 0;
+
+        copy = strdup(uri->text);
+        if (!copy)
+                return -ENOMEM;
+
+        *(uri->kind == URI_RULE_EXACT ? &ret->uri : &ret->uri_regex) = copy;
+        return 0;
+}
+
 static int cause_copy(const Cause *c, TaskCause *ret) {
         const Process *p = c->subject.process;
 
@@ -61,8 +75,8 @@ static int cause_copy(const Cause *c, TaskCause *ret) {
                 .pid = p ? p->key.pid : 0,
         };
 
-        if (policy_trigger_format(c->trigger, &ret->rule) < 0 || !ret->policy || !ret->metric ||
-            !ret->process)
+        if (uri_copy(&c->trigger->uri, ret) < 0 || policy_trigger_format(c->trigger, &ret->rule) < 0 ||
+            !ret->policy || !ret->metric || !ret->process)
                 return -ENOMEM;
 
         return 0;
@@ -303,7 +317,7 @@ static void checkpoint_step(Daemon *d) {
 }
 
 bool daemon_idle_work(Daemon *d) {
-        if (daemon_hottest_step(d))
+        if (daemon_hottest_step(d) || daemon_http_step(d->http))
                 return true;
 
         if (d->finishing) {

@@ -58,7 +58,7 @@ enum cprof_http_loss {
         CPROF_HTTP_LOSS_RESYNC,             /* a lost direction found a start line again */
         CPROF_HTTP_LOSS_ABORTED_REQUEST,    /* the connection ended before an answer began */
         CPROF_HTTP_LOSS_TRUNCATED_RESPONSE, /* it ended within an answer */
-        CPROF_HTTP_LOSS_AMBIGUOUS,          /* both framings, or lengths that differ: as RFC 9112, 6.3 */
+        CPROF_HTTP_LOSS_AMBIGUOUS,          /* both framings, or a coding in HTTP/1.0: as RFC 9112, 6.3 */
         CPROF_HTTP_SEEN_REQUESTS,           /* complete request lines */
         CPROF_HTTP_SEEN_RESPONSES,          /* finished answers */
         CPROF_HTTP_SEEN_CLIENT,             /* connections on which the process is the client */
@@ -91,7 +91,9 @@ struct cprof_http_process {
         __u32 n_rules;
         __u32 slot; /* of its counters */
         __u32 n_groups;
-        __u64 all; /* rules without a URI: of each request */
+        __u32 hook;       /* CPROF_HTTP_HOOK_…: whose connections count */
+        __u32 generation; /* of the watch, unique: connections of another one begin anew */
+        __u64 all;        /* rules without a URI: of each request */
         struct cprof_http_group groups[CPROF_HTTP_GROUPS_MAX];
 };
-_Static_assert(sizeof(struct cprof_http_process) == 24 + 24 * CPROF_HTTP_GROUPS_MAX, "ABI");
+_Static_assert(sizeof(struct cprof_http_process) == 32 + 24 * CPROF_HTTP_GROUPS_MAX, "ABI");

@@ -183,6 +183,7 @@ property_losses(sd_bus *bus,
                 { "unwind-entries-over-cap", tasks.unwind.gaps.n_over_cap },
                 { "unwind-processes-no-space", tasks.unwind.n_processes_refused },
                 { "unwind-mappings-over-cap", tasks.unwind.n_mappings_dropped },
+                { "http-seconds-missed", c->http ? http_monitor_n_missed(c->http) : 0 },
                 { "mappings-over-cap", tasks.processes.n_mappings_over_cap },
         };
 

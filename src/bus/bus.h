@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "policy/http-watch.h"
 #include "policy/policy-store.h"
 #include "policy/watch-set.h"
 #include "sink/sink.h"
@@ -28,6 +29,8 @@ typedef struct BusContext {
         Probe *probe;
         TargetSet *targets;
         WatchSet *watches;
+        HttpMonitor *http;     /* NULL: HTTP is not measured */
+        HttpWatch *http_watch; /* ditto */
         Cooldown *cooldown;
         PolicyStore *policies;
         TaskManager *tasks;
