@@ -22,6 +22,7 @@
 #define ROUND_SEC 1U
 #define SETTLE_USEC (2500 * USEC_PER_MSEC) /* until processes are measured and unwind tables made */
 #define PAIR_ROUNDS 5U
+#define SEARCH_SEC_MAX 15U
 #define GOAL_PLAIN_NS 1300
 #define GOAL_TLS_NS 5000
 #define GOAL_WAKEUPS 0.001 /* per request: none, but one a second for the sums */
@@ -62,6 +63,20 @@ static void start_daemon(BenchDaemon *d, const char *hook, const char *text) {
         bench_sleep_until(clock_monotonic_usec() + SETTLE_USEC);
 }
 
+/* TLS libraries are searched for in small steps. */
+static void wait_for_program(const BenchDaemon *d, const char *name) {
+        int fd = -ENOENT;
+
+        for (unsigned i = 0; fd < 0 && i < SEARCH_SEC_MAX; i++) {
+                fd = bench_bpf_find(d->pid, name);
+                if (fd < 0)
+                        bench_sleep_until(clock_monotonic_usec() + USEC_PER_SEC);
+        }
+        if (fd < 0)
+                bench_fail("the daemon has no such program", ENOENT);
+        (void) close(fd);
+}
+
 static uint64_t wakeups_of(pid_t pid) {
         char path[64];
 
@@ -97,6 +112,8 @@ static void measure_mode(Mode mode, const BenchNginx *nginx, bool tls, Figures *
                 measure_copy(nginx, tls, ret);
         else {
                 start_daemon(&d, "auto", mode == MODE_RULE ? policy_nginx : policy_other);
+                if (mode == MODE_RULE)
+                        wait_for_program(&d, tls ? "tls_enter" : "http_received");
                 measure_beside(d.pid, nginx, tls, ret);
                 bench_daemon_stop(&d);
         }
@@ -177,6 +194,7 @@ static void bench_programs(Bench *b, const BenchNginx *nginx, bool tls) {
 
         start_daemon(&d, "auto", policy_nginx);
         for (unsigned i = 0; i < 2; i++) {
+                wait_for_program(&d, names[i]);
                 fds[i] = bench_bpf_open(d.pid, names[i]);
                 add_run(fds[i], &before, &n_before);
         }
