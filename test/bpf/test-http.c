@@ -166,6 +166,9 @@ Test(http, packets_of_a_group_see_the_same) {
         count_server(&b,
                      &(HttpServer){ .io = SERVER_RECV_SEND, .until_close = true, .cgroup = group },
                      PROBE_HTTP_HOOK_CGROUP);
+        count_server(&b,
+                     &(HttpServer){ .io = SERVER_RECV_SEND, .defers = true, .cgroup = group },
+                     PROBE_HTTP_HOOK_CGROUP);
         if (kernel_is_at_least(6, 0))
                 count_server(&b,
                              &(HttpServer){ .io = SERVER_URING_MORE, .cgroup = group },
