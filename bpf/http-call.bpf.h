@@ -122,20 +122,44 @@ http_call_look(const struct pt_regs___http *regs, struct http_call *ret) {
         }
 }
 
-/* The stream socket of that descriptor of the current process, by direct loads; NULL: it is none. */
-static __always_inline struct sock *http_socket_of(__u32 fd) {
+static __always_inline _Bool http_is_stream(const struct sock *sk) {
+        __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+        return BPF_CORE_READ(sk, sk_type) == SOCK_STREAM &&
+                        (family == AF_INET || family == AF_INET6 || family == AF_UNIX);
+}
+
+/* The stream socket that is this file, and its inode; NULL: it is none. */
+static __always_inline struct sock *http_socket_of_file(struct file *file, __u64 *ret_inode) {
+        struct socket *socket;
+        struct inode *inode;
+        struct sock *sk;
+
+        if (!file)
+                return NULL;
+
+        inode = BPF_CORE_READ(file, f_inode);
+        if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+                return NULL;
+
+        socket = BPF_CORE_READ(file, private_data);
+        sk = BPF_CORE_READ(socket, sk);
+        if (!sk || !http_is_stream(sk))
+                return NULL;
+
+        *ret_inode = BPF_CORE_READ(inode, i_ino);
+        return sk;
+}
+
+/* That of a descriptor of the current process. */
+static __always_inline struct sock *http_socket_of(__u32 fd, __u64 *ret_inode) {
         struct task_struct___http *task = (struct task_struct___http *) bpf_get_current_task_btf();
         struct fdtable *table = task->files->fdt;
         struct file *file = NULL;
-        struct socket *socket;
 
         if (fd >= table->max_fds)
                 return NULL;
 
         (void) bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
-        if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-                return NULL;
-
-        socket = BPF_CORE_READ(file, private_data);
-        return BPF_CORE_READ(socket, sk);
+        return http_socket_of_file(file, ret_inode);
 }

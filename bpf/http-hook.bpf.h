@@ -16,6 +16,7 @@ struct cprof_http_marks http_marks = {};
 struct http_socket {
         struct http_connection connection;
         __u64 epoch;      /* of http_marks when that was looked up */
+        __u64 inode;      /* of the socket, in http-table.bpf.h only */
         __u32 generation; /* of the process; 0: not measured by this hook (any more) */
         __u32 _pad;
 };

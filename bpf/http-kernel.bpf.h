@@ -20,27 +20,30 @@ struct sock_common {
         unsigned short skc_family;
 };
 
-struct sock {
-        struct sock_common __sk_common;
-        __u16 sk_type;
-        __u8 sk_shutdown;
-};
-
-struct unix_sock {
-        struct sock *peer;
-};
-
-struct socket {
-        struct sock *sk;
-};
-
 struct inode {
         unsigned short i_mode;
+        unsigned long i_ino;
 };
 
 struct file {
         struct inode *f_inode;
         void *private_data;
+};
+
+struct socket {
+        struct file *file;
+        struct sock *sk;
+};
+
+struct sock {
+        struct sock_common __sk_common;
+        __u16 sk_type;
+        __u8 sk_shutdown;
+        struct socket *sk_socket;
+};
+
+struct unix_sock {
+        struct sock *peer;
 };
 
 struct fdtable {
@@ -55,6 +58,28 @@ struct files_struct {
 struct task_struct___http {
         struct files_struct *files;
         void *io_uring;
+};
+
+struct trace_event_raw_sys_exit {
+        long ret;
+};
+
+struct io_uring_cqe___http {
+        int res;
+        __u32 flags;
+};
+
+struct io_kiocb {
+        struct file *file;
+        __u8 opcode;
+};
+
+struct io_sr_msg {
+        void *buf;
+};
+
+struct io_rw {
+        __u64 addr;
 };
 
 #if defined(__TARGET_ARCH_x86)

@@ -5,12 +5,9 @@
 #include "kernel.bpf.h"
 
 #define HTTP_HOOK CPROF_HTTP_HOOK_SOCKET
-#include "http-pieces.bpf.h"
+#include "http-uring.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* Whether the program for completions of io_uring is there, too. */
-const volatile _Bool uring_is_seen = 0;
 
 /* The connection goes with its socket. */
 struct {
@@ -26,7 +23,7 @@ static __always_inline _Bool is_stream(const struct sock *sk) {
         return sk->sk_type == SOCK_STREAM && (family == AF_INET || family == AF_INET6 || family == AF_UNIX);
 }
 
-static __always_inline struct http_socket *find_socket(struct sock *sk, __u32 pid) {
+static __always_inline struct http_socket *find_in_storage(struct sock *sk, __u32 pid) {
         struct http_socket *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
         if (!s) {
@@ -43,21 +40,67 @@ static __always_inline struct http_socket *find_socket(struct sock *sk, __u32 pi
         return http_socket_is_measured(s, (__u64) sk, pid) ? s : NULL;
 }
 
-/* Work of io_uring is done in any system call of the task, and by threads that make none. */
-static __always_inline _Bool is_of_call(const struct sock *sk, const struct pt_regs___http *regs) {
+/* Work of io_uring is done in any system call of the task, and by threads that make none. Those of its
+ * sockets that it reads and writes by calls are in the table with the others. */
+static __always_inline _Bool uses_uring(void) {
         struct task_struct___http *task = (struct task_struct___http *) bpf_get_current_task_btf();
 
-        if (!bpf_core_field_exists(task->io_uring) || !task->io_uring)
-                return 1;
+        return bpf_core_field_exists(task->io_uring) && task->io_uring;
+}
 
-        return HTTP_ARG_NUMBER(regs) != HTTP_CALL_IO_URING_ENTER && http_socket_of(HTTP_ARG_1(regs)) == sk;
+static __always_inline _Bool is_of_call(const struct sock *sk, const struct pt_regs___http *regs) {
+        __u64 inode;
+
+        return HTTP_ARG_NUMBER(regs) != HTTP_CALL_IO_URING_ENTER &&
+                        http_socket_of(HTTP_ARG_1(regs), &inode) == sk;
+}
+
+static __always_inline void
+feed(struct http_connection *c, __u32 direction, int bytes, const struct pt_regs___http *regs) {
+        struct http_work *w;
+
+        if (!http_wanted(c))
+                return;
+
+        w = http_work_begin(c, direction, bytes);
+        if (!w)
+                return;
+
+        http_feed_call(c, w, regs);
+        http_release(w);
+}
+
+static __always_inline void move_bytes_of_uring(struct sock *sk, __u32 pid, int bytes, __u32 direction) {
+        const struct pt_regs___http *regs = http_registers();
+        __u64 inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+        struct http_socket *s;
+        struct http_work *w;
+        _Bool is_call;
+
+        is_call = is_of_call(sk, regs);
+        if (!is_call && uring_is_seen)
+                return; /* it will be complete soon */
+
+        s = http_table_find((__u64) sk, inode, pid);
+        if (!s)
+                return;
+
+        if (is_call) {
+                feed(&s->connection, direction, bytes, regs);
+                return;
+        }
+
+        (void) http_count(pid, CPROF_HTTP_LOSS_IO_URING, 1);
+        w = http_work_begin(&s->connection, direction, bytes);
+        if (!w)
+                return;
+
+        (void) http_skip(&s->connection, w, bytes);
+        http_release(w);
 }
 
 static __always_inline void move_bytes(struct sock *sk, int bytes, __u32 direction) {
-        const struct pt_regs___http *regs;
-        _Bool is_uring;
         struct http_socket *s;
-        struct http_work *w;
         __u32 pid;
 
         if (bytes <= 0)
@@ -67,26 +110,14 @@ static __always_inline void move_bytes(struct sock *sk, int bytes, __u32 directi
         if (!http_is_marked(pid) || !is_stream(sk))
                 return;
 
-        s = find_socket(sk, pid);
-        if (!s || !http_wanted(&s->connection))
+        if (uses_uring()) {
+                move_bytes_of_uring(sk, pid, bytes, direction);
                 return;
+        }
 
-        regs = http_registers();
-        is_uring = !is_of_call(sk, regs);
-        if (is_uring && uring_is_seen)
-                return;
-
-        w = http_work_begin(&s->connection, direction, bytes);
-        if (!w)
-                return;
-
-        if (is_uring) {
-                (void) http_count(s->connection.pid, CPROF_HTTP_LOSS_IO_URING, 1);
-                (void) http_skip(&s->connection, w, bytes);
-        } else
-                http_feed_call(&s->connection, w, regs);
-
-        http_release(w);
+        s = find_in_storage(sk, pid);
+        if (s)
+                feed(&s->connection, direction, bytes, http_registers());
 }
 
 /* A socket of AF_UNIX has no tracepoint at its end. An answer that ends with it is over when the other end,
@@ -135,6 +166,8 @@ int BPF_PROG(http_destroyed, struct sock *sk) {
 
         if (s)
                 http_socket_end(s);
+        if (uring_is_seen)
+                http_table_end((__u64) sk);
 
         return 0;
 }

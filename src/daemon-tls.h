@@ -11,7 +11,6 @@
 typedef struct DaemonTls DaemonTls;
 
 #define TLS_PROCESSES_MAX 4096U /* known at once */
-#define TLS_FILES_MAX 1024U     /* whose functions are remembered */
 #define TLS_FILES_OF_PROCESS_MAX 8U
 #define TLS_RETRY_SEC 10U /* between two searches in one process that were not asked for by an event */
 
@@ -20,9 +19,9 @@ int daemon_tls_new(const Host *host, Probe *probe, HttpMonitor *monitor, DaemonT
 DaemonTls *daemon_tls_free(DaemonTls *t);
 DEFINE_CLEANUP(DaemonTls *, daemon_tls_free)
 
-/* After http_monitor_watch() of @p, also of one that is known (it runs another program now, or was unwatched
- * and with that lost its attachments): it is looked at by daemon_tls_step(). @p is borrowed until
- * daemon_tls_forget(). -EUSERS: too many, -ENOMEM. */
+/* After http_monitor_watch() of @p, also of one that is known and runs another program now: it is looked at
+ * by daemon_tls_step(). Other rules for it change nothing here. @p is borrowed until daemon_tls_forget().
+ * -EUSERS: too many, -ENOMEM. */
 int daemon_tls_process(DaemonTls *t, Process *p);
 /* Before http_monitor_unwatch(), and before @p is freed. */
 void daemon_tls_forget(DaemonTls *t, const Process *p);
@@ -33,7 +32,9 @@ void daemon_tls_mapped(DaemonTls *t, pid_t pid, const char *path);
 /* Once per tick: processes with TLS connections that nothing shows us are looked at again, not too often. */
 void daemon_tls_tick(DaemonTls *t, usec_t now_usec);
 
-/* Idle work: one slice of a millisecond or two. Returns whether there is more to do. */
+/* Idle work: whether there is some; and one slice of it, a millisecond, which returns whether there is more
+ * to do. */
+bool daemon_tls_has_work(const DaemonTls *t);
 bool daemon_tls_step(DaemonTls *t);
 
 typedef struct DaemonTlsCounters {

@@ -20,3 +20,13 @@ struct cprof_http_marks {
         __u64 bits[CPROF_HTTP_MARKS / 64];
 };
 _Static_assert(sizeof(struct cprof_http_marks) == 8 + CPROF_HTTP_MARKS / 8, "ABI");
+
+#define CPROF_HTTP_PORTS_MAX 8192U /* of all groups */
+
+/* A TCP port on which a process of a control group listens. */
+struct cprof_http_port {
+        __u64 group; /* the daemon's number for it */
+        __u32 port;
+        __u32 _pad;
+};
+_Static_assert(sizeof(struct cprof_http_port) == 16, "ABI");

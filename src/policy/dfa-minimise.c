@@ -90,25 +90,29 @@ static void wait_for(Partition *p, uint32_t block) {
         p->waiting[p->n_waiting++] = block;
 }
 
-/* Of one rule: states that accept, and those that do not. */
 static void split_by_accepts(Partition *p) {
         const Dfa *d = p->dfa;
         uint32_t n = 0;
 
-        for (int accepting = 1; accepting >= 0; accepting--) {
-                uint32_t first = n;
+        for (uint32_t s = 0; s < d->n_states; s++)
+                p->block_of[s] = NONE;
 
-                for (uint32_t s = 0; s < d->n_states; s++) {
-                        if ((d->accepts[s] != 0) != accepting)
+        for (uint32_t first = 0; first < d->n_states; first++) {
+                Block *b = &p->blocks[p->n_blocks];
+
+                if (p->block_of[first] != NONE)
+                        continue;
+
+                b->first = n;
+                for (uint32_t s = first; s < d->n_states; s++) {
+                        if (d->accepts[s] != d->accepts[first])
                                 continue;
                         p->places[s] = n;
                         p->states[n++] = s;
                         p->block_of[s] = p->n_blocks;
                 }
-                if (n > first) {
-                        p->blocks[p->n_blocks] = (Block){ .first = first, .n = n - first };
-                        wait_for(p, p->n_blocks++);
-                }
+                b->n = n - b->first;
+                wait_for(p, p->n_blocks++);
         }
 }
 

@@ -34,30 +34,50 @@ typedef struct HostSkipper {
         uint32_t n_pairs;
 } HostSkipper;
 
-int dfa_new_exact(const char *text, uint64_t accept, Dfa **ret_dfa) {
-        _cleanup_(dfa_freep) Dfa *d = NULL;
-        uint8_t classes[256] = {};
-        uint32_t n_classes = 2, length = (uint32_t) strlen(text);
-        int r;
+/* Each byte of a path is a class. Returns how many bytes they have together. */
+static uint32_t
+classify_paths(const char *const *paths, size_t n, uint8_t classes[static 256], uint32_t *ret_n_classes) {
+        uint32_t n_bytes = 0, n_classes = 2;
+        bool used[256] = {};
+
+        for (size_t i = 0; i < n; i++)
+                for (const char *p = paths[i]; *p; p++, n_bytes++)
+                        used[(uint8_t) *p] = true;
 
         for (unsigned b = 0; b < 256; b++)
-                classes[b] = !dfa_byte_is_end((uint8_t) b);
-        for (uint32_t i = 0; i < length; i++) {
-                bool set[256] = {};
+                classes[b] = dfa_byte_is_end((uint8_t) b) ? 0 : used[b] ? (uint8_t) n_classes++ : 1;
 
-                set[(uint8_t) text[i]] = true;
-                dfa_classes_refine(classes, &n_classes, set);
-        }
+        *ret_n_classes = n_classes;
+        return n_bytes;
+}
 
-        /* State 0 is "something else", 1 + n is "the first n bytes". */
-        r = dfa_new(length + 2, n_classes, &d);
+int dfa_new_exact(const char *const *paths, const uint64_t *accepts, size_t n, Dfa **ret_dfa) {
+        _cleanup_(dfa_freep) Dfa *d = NULL;
+        uint8_t classes[256];
+        uint32_t n_bytes, n_classes;
+        int r;
+
+        n_bytes = classify_paths(paths, n, classes, &n_classes);
+        r = dfa_new(n_bytes + 2, n_classes, &d);
         if (r < 0)
                 return r;
         memcpy(d->classes, classes, sizeof(classes));
+
+        /* State 0 is "something else", 1 the beginning; each byte leads to a state of its own. */
         d->start = 1;
-        for (uint32_t i = 0; i < length; i++)
-                d->next[(1 + i) * n_classes + classes[(uint8_t) text[i]]] = 2 + i;
-        d->accepts[1 + length] = accept;
+        d->n_states = 2;
+        for (size_t i = 0; i < n; i++) {
+                uint32_t state = d->start;
+
+                for (const char *p = paths[i]; *p; p++) {
+                        uint32_t *next = &d->next[state * n_classes + classes[(uint8_t) *p]];
+
+                        if (*next == 0)
+                                *next = d->n_states++;
+                        state = *next;
+                }
+                d->accepts[state] |= accepts[i];
+        }
 
         *ret_dfa = TAKE_PTR(d);
         return 0;

@@ -3,8 +3,8 @@
 
 #include "policy/dfa.h"
 
-/* The automaton of one path: @text and nothing else. */
-int dfa_new_exact(const char *text, uint64_t accept, Dfa **ret_dfa);
+/* The automaton of some paths and nothing else; rules @accepts[i] are matched by @paths[i]. */
+int dfa_new_exact(const char *const *paths, const uint64_t *accepts, size_t n, Dfa **ret_dfa);
 
 /* Makes *d, which knows paths, take an absolute request target, too: "http://" or "https://" and a host in
  * front of the path are skipped. The result is not minimal. */

@@ -69,38 +69,49 @@ static int add_set(Generator *g, int node, const CharRange *ranges, size_t n, in
         return nfa_add(nfa, (NfaNode){ .kind = NFA_SET, .set = g->sets[node], .next = next });
 }
 
+/* The node that reads the characters of @ranges that are ASCII, *ret_n of them; REGEX_NONE if none is. */
+static int generate_ascii(Generator *g, int node, const CharRange *ranges, size_t *ret_n, int next) {
+        size_t n = 0;
+
+        while (n < g->tree->nodes[node].chars.n && ranges[n].first <= ASCII_LAST)
+                n++;
+
+        *ret_n = n;
+        if (n == 0)
+                return REGEX_NONE;
+        if (n > 1)
+                return add_set(g, node, ranges, n, next);
+
+        return nfa_add_range(
+                        g->nfa,
+                        (uint8_t) ranges[0].first,
+                        (uint8_t) MIN_OF(ranges[0].last, ASCII_LAST),
+                        next);
+}
+
 static int generate_chars(Generator *g, int node, int next) {
         const RegexNode *n = &g->tree->nodes[node];
-        const CharRange *ranges = g->tree->ranges.ranges + n->chars.first;
-        CharRange split[2];
-        size_t ascii = 0;
-        int start = REGEX_NONE;
+        const CharRange *ranges;
+        size_t ascii;
+        int start;
 
-        while (ascii < n->chars.n && ranges[ascii].first <= ASCII_LAST)
-                ascii++;
-        if (ascii == 1)
-                start =
-                                nfa_add_range(g->nfa,
-                                              (uint8_t) ranges[0].first,
-                                              (uint8_t) MIN_OF(ranges[0].last, ASCII_LAST),
-                                              next);
-        else if (ascii > 1)
-                start = add_set(g, node, ranges, ascii, next);
+        if (n->chars.n == 0) /* a range that no byte is in */
+                return nfa_add(g->nfa, (NfaNode){ .kind = NFA_RANGE, .first = 1, .last = 0, .next = next });
+
+        ranges = g->tree->ranges.ranges + n->chars.first;
+        start = generate_ascii(g, node, ranges, &ascii, next);
         if (ascii > 0 && start < 0)
                 return start;
 
         if (ascii > 0 && ranges[ascii - 1].last > ASCII_LAST) {
-                split[0] = (CharRange){ ASCII_LAST + 1, ranges[ascii - 1].last };
-                start = nfa_add_utf8(g->nfa, split, 1, start, next);
+                const CharRange rest = { ASCII_LAST + 1, ranges[ascii - 1].last };
+
+                start = nfa_add_utf8(g->nfa, &rest, 1, start, next);
                 if (start < 0)
                         return start;
         }
-        start = nfa_add_utf8(g->nfa, ranges + ascii, n->chars.n - ascii, start, next);
-        if (start != REGEX_NONE)
-                return start;
 
-        /* an empty set: a range that no byte is in */
-        return nfa_add(g->nfa, (NfaNode){ .kind = NFA_RANGE, .first = 1, .last = 0, .next = next });
+        return nfa_add_utf8(g->nfa, ranges + ascii, n->chars.n - ascii, start, next);
 }
 
 /* @times of what @node repeats, one after another; @optional: each of them may be the last. */

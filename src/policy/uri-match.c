@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/uri-match.h"
 
-#include "policy/dfa-product.h"
 #include "policy/dfa.h"
-#include "policy/policy-message.h"
+#include "policy/uri-groups.h"
 #include "policy/uri-rule-dfa.h"
 
 #include <string.h>
@@ -11,17 +10,6 @@
 struct UriMatch {
         HttpRules rules;
 };
-
-/* Automata while rules are added. */
-typedef struct Groups {
-        Dfa *dfas[CPROF_HTTP_GROUPS_MAX];
-        unsigned n;
-} Groups;
-
-static void groups_done(Groups *g) {
-        for (unsigned i = 0; i < g->n; i++)
-                dfa_free(g->dfas[i]);
-}
 
 UriMatch *uri_match_free(UriMatch *m) {
         if (!m)
@@ -33,31 +21,6 @@ UriMatch *uri_match_free(UriMatch *m) {
         }
         free(m);
         return NULL;
-}
-
-/* Takes @d in any case, into the first group that has room for it. -E2BIG: none has. */
-static int groups_add(Groups *g, Dfa *d, DfaBudget *budget) {
-        _cleanup_(dfa_freep) Dfa *owned = d;
-        int r;
-
-        for (unsigned i = 0; i < g->n; i++) {
-                Dfa *both;
-
-                r = dfa_product(g->dfas[i], d, budget, &both);
-                if (r == -E2BIG)
-                        continue;
-                if (r < 0)
-                        return r;
-
-                dfa_free(g->dfas[i]);
-                g->dfas[i] = both;
-                return 0;
-        }
-        if (g->n == CPROF_HTTP_GROUPS_MAX)
-                return -E2BIG;
-
-        g->dfas[g->n++] = TAKE_PTR(owned);
-        return 0;
 }
 
 static bool is_absorbing(const Dfa *d, uint32_t state) {
@@ -105,60 +68,6 @@ static int automaton_init(HttpAutomaton *a, const Dfa *d) {
         return 0;
 }
 
-static int
-add_rule(HttpRules *rules,
-         Groups *groups,
-         const UriRule *rule,
-         unsigned number,
-         DfaBudget *budget,
-         char **reterr_message) {
-        uint64_t bit = UINT64_C(1) << number;
-        Dfa *d;
-        int r;
-
-        if (rule->kind == URI_RULE_ALL) {
-                rules->all |= bit;
-                return 0;
-        }
-
-        r = uri_rule_dfa(rule, bit, budget, &d, reterr_message);
-        if (r < 0)
-                return r;
-
-        r = groups_add(groups, d, budget);
-        if (r == -E2BIG)
-                return policy_refuse(
-                                r,
-                                reterr_message,
-                                "does not fit beside the other rules of the process: they need more than "
-                                "%u automata of %u states",
-                                CPROF_HTTP_GROUPS_MAX,
-                                URI_STATES_MAX);
-        return r;
-}
-
-static int
-groups_build(Groups *groups,
-             HttpRules *rules,
-             const UriRule *list,
-             size_t n,
-             size_t *reterr_rule,
-             char **reterr_message) {
-        DfaBudget budget = { DFA_STEPS_MAX };
-        int r;
-
-        for (size_t i = 0; i < n; i++) {
-                r = add_rule(rules, groups, &list[i], (unsigned) i, &budget, reterr_message);
-                if (r < 0) {
-                        if (reterr_rule)
-                                *reterr_rule = i;
-                        return r;
-                }
-        }
-
-        return 0;
-}
-
 int uri_match_new(
                 const UriRule *rules,
                 size_t n,
@@ -166,7 +75,8 @@ int uri_match_new(
                 size_t *reterr_rule,
                 char **reterr_message) {
         _cleanup_(uri_match_freep) UriMatch *m = NULL;
-        _cleanup_(groups_done) Groups groups = {};
+        _cleanup_(uri_groups_done) UriGroups groups = {};
+        size_t rule;
         int r;
 
         assert(rules);
@@ -177,11 +87,15 @@ int uri_match_new(
         if (!m)
                 return -ENOMEM;
 
-        m->rules.n_rules = (unsigned) n;
-        r = groups_build(&groups, &m->rules, rules, n, reterr_rule, reterr_message);
-        if (r < 0)
+        r = uri_groups_init(&groups, rules, n, &rule, reterr_message);
+        if (r < 0) {
+                if (reterr_rule)
+                        *reterr_rule = rule;
                 return r;
+        }
 
+        m->rules.n_rules = (unsigned) n;
+        m->rules.all = groups.all;
         for (unsigned i = 0; i < groups.n; i++) {
                 r = automaton_init(&m->rules.groups[i], groups.dfas[i]);
                 if (r < 0)

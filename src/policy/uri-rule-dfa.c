@@ -10,14 +10,18 @@
 
 #include <string.h>
 
-static int check_exact(const char *text, char **reterr_message) {
+int uri_path_check(const UriRule *rule, char **reterr_message) {
         unsigned column = 1;
 
-        if (*text == '\0')
-                return policy_refuse(-EINVAL, reterr_message, "the path is empty");
+        assert(rule->kind == URI_RULE_EXACT);
 
-        for (; *text; text++) {
-                uint8_t byte = (uint8_t) *text;
+        if (rule->text[0] == '\0')
+                return policy_refuse(-EINVAL, reterr_message, "the path is empty");
+        if (strlen(rule->text) > URI_PATTERN_MAX)
+                return policy_refuse(-EINVAL, reterr_message, "longer than %u bytes", URI_PATTERN_MAX);
+
+        for (const char *p = rule->text; *p; p++) {
+                uint8_t byte = (uint8_t) *p;
 
                 if (dfa_byte_is_end(byte))
                         return policy_refuse(
@@ -33,22 +37,15 @@ static int check_exact(const char *text, char **reterr_message) {
         return 0;
 }
 
-static int build_exact(const char *text, uint64_t accept, Dfa **ret_dfa, char **reterr_message) {
-        int r;
-
-        r = check_exact(text, reterr_message);
-        if (r < 0)
-                return r;
-
-        return dfa_new_exact(text, accept, ret_dfa);
-}
-
 static int
 build_regex(const char *text, uint64_t accept, DfaBudget *budget, Dfa **ret_dfa, char **reterr_message) {
         _cleanup_(regex_tree_freep) RegexTree *tree = NULL;
         _cleanup_(nfa_freep) Nfa *nfa = NULL;
         unsigned column;
         int r;
+
+        if (strlen(text) > URI_PATTERN_MAX)
+                return policy_refuse(-EINVAL, reterr_message, "longer than %u bytes", URI_PATTERN_MAX);
 
         r = regex_parse(text, &tree, reterr_message);
         if (r < 0)
@@ -87,6 +84,41 @@ static int complete(Dfa **d, DfaBudget *budget) {
         return 0;
 }
 
+int uri_paths_dfa(
+                const char *const *paths,
+                const uint64_t *accepts,
+                size_t n,
+                DfaBudget *budget,
+                Dfa **ret_dfa) {
+        _cleanup_(dfa_freep) Dfa *d = NULL;
+        int r;
+
+        r = dfa_new_exact(paths, accepts, n, &d);
+        if (r < 0)
+                return r;
+        r = complete(&d, budget);
+        if (r < 0)
+                return r;
+
+        *ret_dfa = TAKE_PTR(d);
+        return 0;
+}
+
+static int refuse_size(const DfaBudget *budget, char **reterr_message) {
+        if (budget->steps == 0)
+                return policy_refuse(
+                                -E2BIG,
+                                reterr_message,
+                                "too complex: it takes too long to make an automaton of it");
+
+        return policy_refuse(
+                        -E2BIG,
+                        reterr_message,
+                        "too complex: needs more than %u states, or %u transitions between them",
+                        URI_STATES_MAX,
+                        URI_TRANSITIONS_MAX);
+}
+
 int uri_rule_dfa(
                 const UriRule *rule,
                 uint64_t accept,
@@ -99,22 +131,17 @@ int uri_rule_dfa(
 
         assert(rule->kind != URI_RULE_ALL);
 
-        if (strlen(rule->text) > URI_PATTERN_MAX)
-                return policy_refuse(-EINVAL, reterr_message, "longer than %u bytes", URI_PATTERN_MAX);
-
-        if (rule->kind == URI_RULE_EXACT)
-                r = build_exact(rule->text, accept, &d, &message);
-        else
+        if (rule->kind == URI_RULE_EXACT) {
+                r = uri_path_check(rule, &message);
+                if (r >= 0)
+                        r = uri_paths_dfa((const char *[]){ rule->text }, &accept, 1, budget, &d);
+        } else {
                 r = build_regex(rule->text, accept, budget, &d, &message);
-        if (r >= 0)
-                r = complete(&d, budget);
+                if (r >= 0)
+                        r = complete(&d, budget);
+        }
         if (r == -E2BIG && !message)
-                return policy_refuse(
-                                r,
-                                reterr_message,
-                                "too complex: needs more than %u states, or %u transitions between them",
-                                URI_STATES_MAX,
-                                URI_TRANSITIONS_MAX);
+                r = refuse_size(budget, &message);
         if (r < 0) {
                 if (reterr_message)
                         *reterr_message = TAKE_PTR(message);

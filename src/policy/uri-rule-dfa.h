@@ -11,3 +11,14 @@ int uri_rule_dfa(
                 DfaBudget *budget,
                 Dfa **ret_dfa,
                 char **reterr_message);
+
+/* The same of several rules that are URI_RULE_EXACT and have been checked. -E2BIG: too many, or too long. */
+int uri_paths_dfa(
+                const char *const *paths,
+                const uint64_t *accepts,
+                size_t n,
+                DfaBudget *budget,
+                Dfa **ret_dfa);
+
+/* Whether @rule, which is URI_RULE_EXACT, can be the path of a request. Errors as of uri_match_new(). */
+int uri_path_check(const UriRule *rule, char **reterr_message);

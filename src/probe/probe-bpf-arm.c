@@ -19,7 +19,15 @@ void probe_bpf_add_counters(ProbeCounters *sum, const ProbeCounters *more) {
         sum->offcpu_run_count += more->offcpu_run_count;
 }
 
+static ProbeShared shared_parts(const ProbeBpf *b) {
+        return (ProbeShared){
+                .unwind = b->unwind,
+                .python = b->errors[PROBE_FEATURE_PYTHON] == 0 ? b->python : NULL,
+        };
+}
+
 static int arm_offcpu(ProbeBpf *b) {
+        const ProbeShared shared = shared_parts(b);
         const char *step = NULL;
         bool has_dump;
         int r;
@@ -27,7 +35,7 @@ static int arm_offcpu(ProbeBpf *b) {
         if (b->offcpu)
                 return 0;
 
-        r = probe_offcpu_new(&b->ns, &b->config, b->unwind, &b->offcpu, &step);
+        r = probe_offcpu_new(&b->ns, &b->config, &shared, &b->offcpu, &step);
         probe_bpf_set_feature(b, PROBE_FEATURE_OFF_CPU, r, step);
         has_dump = r >= 0 && probe_offcpu_has_dump(b->offcpu);
         probe_bpf_set_feature(
@@ -54,6 +62,7 @@ static void disarm_offcpu(ProbeBpf *b) {
 }
 
 static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
+        const ProbeShared shared = shared_parts(b);
         const char *step = NULL;
         int r;
 
@@ -61,11 +70,6 @@ static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
                 return -EOPNOTSUPP;
 
         if (!b->oncpu) {
-                const ProbeShared shared = {
-                        .unwind = b->unwind,
-                        .python = b->errors[PROBE_FEATURE_PYTHON] == 0 ? b->python : NULL,
-                };
-
                 r = probe_oncpu_new(&b->ns, &b->config, &shared, &b->oncpu, &step);
                 probe_bpf_set_feature(b, PROBE_FEATURE_ON_CPU, r, step);
                 if (r < 0)

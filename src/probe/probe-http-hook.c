@@ -70,6 +70,17 @@ static void set_mark(HttpHook *hook, const ProbeHttp *h, pid_t pid, const HttpPr
         set_volatile(*word, is_used ? *word | bit : *word & ~bit);
 }
 
+static int attach(HttpHook *hook) {
+        return hook->type->attach ? hook->type->attach(hook) : bpf_object__attach_skeleton(hook->skeleton);
+}
+
+static void detach(HttpHook *hook) {
+        if (hook->type->detach)
+                hook->type->detach(hook);
+        else
+                bpf_object__detach_skeleton(hook->skeleton);
+}
+
 int http_hook_watch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p, const ProbeHttpTarget *target) {
         int r;
 
@@ -83,7 +94,7 @@ int http_hook_watch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p, const Pr
         if (hook->n_processes++ > 0)
                 return 0;
 
-        r = bpf_object__attach_skeleton(hook->skeleton);
+        r = attach(hook);
         if (r < 0)
                 http_hook_unwatch(hook, h, p);
 
@@ -92,7 +103,7 @@ int http_hook_watch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p, const Pr
 
 void http_hook_unwatch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p) {
         if (--hook->n_processes == 0)
-                bpf_object__detach_skeleton(hook->skeleton);
+                detach(hook);
 
         set_mark(hook, h, p->pid, p);
         if (hook->type->unwatch)

@@ -3,6 +3,7 @@
 #include "probe/probe-http.h"
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 
 static bool has_tracepoint(const struct btf *btf, const char *name) {
         return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
@@ -61,4 +62,17 @@ int http_kernel_read(HttpKernel *ret) {
         };
         btf__free(btf);
         return 0;
+}
+
+bool http_kernel_choose_uring(
+                const HttpKernel *k,
+                struct bpf_program *with_cqe,
+                struct bpf_program *with_request,
+                struct bpf_program *without_request) {
+        /* (ring, request, cqe); (ring, request, user_data, res, flags, extra1, extra2); (ring, user_data,
+         * res, flags) */
+        (void) bpf_program__set_autoload(with_cqe, k->n_uring_args == 3);
+        (void) bpf_program__set_autoload(with_request, k->n_uring_args == 7);
+        (void) bpf_program__set_autoload(without_request, k->n_uring_args == 4);
+        return k->n_uring_args == 3 || k->n_uring_args == 7;
 }

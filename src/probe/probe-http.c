@@ -17,7 +17,9 @@ int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp 
                 .ns = *ns,
                 .rules_max = config->http_rules_max,
                 .maps = HTTP_MAPS_UNMADE,
-                .hooks = { [PROBE_HTTP_HOOK_SOCKET].type = &http_hook_socket },
+                .hooks = { [PROBE_HTTP_HOOK_SOCKET].type = &http_hook_socket,
+                           [PROBE_HTTP_HOOK_CGROUP].type = &http_hook_cgroup,
+                           [PROBE_HTTP_HOOK_SYSCALL].type = &http_hook_syscall },
         };
         *ret_http = h;
         return 0;
@@ -96,13 +98,11 @@ int probe_http_arm(ProbeHttp *h) {
         if (r < 0)
                 return r;
 
-        /* the others when a process needs them */
-        if (h->kernel.has_socket_hook) {
-                r = load(h, PROBE_HTTP_HOOK_SOCKET);
-                if (r < 0) {
-                        release_maps(h);
-                        return r;
-                }
+        /* the others when a process needs them; whether the kernel takes the parser, one tells */
+        r = load(h, h->kernel.has_socket_hook ? PROBE_HTTP_HOOK_SOCKET : PROBE_HTTP_HOOK_CGROUP);
+        if (r < 0) {
+                release_maps(h);
+                return r;
         }
 
         h->is_armed = true;
@@ -138,21 +138,6 @@ int probe_http_add_rules(ProbeHttp *h, const HttpRules *rules, uint32_t *ret_rul
 void probe_http_remove_rules(ProbeHttp *h, uint32_t rules) {
         http_rule_list_remove(&h->rules, &h->maps, rules);
         release_maps(h);
-}
-
-/* The one wanted, else the best that there is. */
-static int choose_hook(const ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook) {
-        ProbeHttpHook hook = target->hook;
-
-        if (hook == PROBE_HTTP_HOOK_AUTO)
-                hook = PROBE_HTTP_HOOK_SOCKET;
-        if (hook == PROBE_HTTP_HOOK_SOCKET && !h->kernel.has_socket_hook)
-                return -EOPNOTSUPP;
-        if (!h->hooks[hook].type)
-                return -EOPNOTSUPP;
-
-        *ret_hook = hook;
-        return 0;
 }
 
 /* Last, as the programs measure from then on. */
@@ -224,6 +209,37 @@ static int begin_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpH
         return r;
 }
 
+static int watch_by(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook hook) {
+        int r;
+
+        if (hook == PROBE_HTTP_HOOK_SOCKET && !h->kernel.has_socket_hook)
+                return -EOPNOTSUPP;
+        if (hook == PROBE_HTTP_HOOK_CGROUP && !target->cgroup)
+                return -ENODEV;
+
+        r = load(h, hook);
+        return r < 0 ? r : begin_process(h, target, hook);
+}
+
+/* By the hook that is wanted, else the best that there is and that sees this process. */
+static int watch_anew(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook) {
+        ProbeHttpHook hook = target->hook;
+        int r;
+
+        if (hook != PROBE_HTTP_HOOK_AUTO) {
+                r = watch_by(h, target, hook);
+        } else {
+                do
+                        r = watch_by(h, target, ++hook);
+                while ((r == -EOPNOTSUPP || r == -ENODEV) && hook + 1 < _PROBE_HTTP_HOOK_MAX);
+        }
+        if (r < 0)
+                return r;
+
+        *ret_hook = hook;
+        return 0;
+}
+
 /* With other rules it keeps what is attached: the file need not be found again. */
 static HttpTlsProcess *take_tls(ProbeHttp *h, pid_t pid) {
         HttpProcess *p = probe_http_find(h, pid);
@@ -241,28 +257,17 @@ static void give_tls(ProbeHttp *h, pid_t pid, HttpTlsProcess *tls) {
 }
 
 int probe_http_watch_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook) {
-        ProbeHttpHook hook = PROBE_HTTP_HOOK_AUTO;
         HttpTlsProcess *tls;
         int r;
 
         if (!h->is_armed || !http_rule_list_find(&h->rules, target->rules))
                 return -ENOENT;
 
-        r = choose_hook(h, target, &hook);
-        if (r >= 0)
-                r = load(h, hook);
-        if (r < 0)
-                return r;
-
         tls = take_tls(h, target->pid);
         probe_http_unwatch_process(h, target->pid);
-        r = begin_process(h, target, hook);
+        r = watch_anew(h, target, ret_hook);
         give_tls(h, target->pid, tls);
-        if (r < 0)
-                return r;
-
-        *ret_hook = hook;
-        return 0;
+        return r;
 }
 
 void probe_http_unwatch_process(ProbeHttp *h, pid_t pid) {
@@ -284,6 +289,10 @@ int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *
                 return -ENOENT;
 
         http_tls_sweep(h);
+        for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
+                if (h->hooks[i].n_processes > 0 && h->hooks[i].type->tick)
+                        h->hooks[i].type->tick(h->hooks + i);
+
         buffer = calloc(h->maps.n_cpus, sizeof(buffer[0]));
         if (!buffer)
                 return -ENOMEM;

@@ -8,6 +8,7 @@
 #include "probe/probe-http-rules.h"
 
 struct bpf_object_skeleton;
+struct bpf_program;
 
 /* Private to the files probe-http*.c: the processes that are measured, and the programs that see their
  * bytes. */
@@ -45,20 +46,32 @@ typedef struct HttpHookType {
         int (*open)(HttpHook *hook, const ProbeHttp *http);
         struct cprof_http_marks *(*marks)(HttpHook *hook);
         void (*destroy)(HttpHook *hook);
-        /* More to do for a process than its mark; may be NULL. */
+        /* NULL: all programs of the object to what their sections name. */
+        int (*attach)(HttpHook *hook);
+        void (*detach)(HttpHook *hook);
+        /* More to do for a process than its mark; may be NULL. -ENODEV: this hook can't see it. */
         int (*watch)(HttpHook *hook, const HttpProcess *p, const ProbeHttpTarget *target);
         void (*unwatch)(HttpHook *hook, const HttpProcess *p);
+        /* Once per second: a little of what has to be looked after; may be NULL. */
+        void (*tick)(HttpHook *hook);
 } HttpHookType;
 
-extern const HttpHookType http_hook_socket;
+extern const HttpHookType http_hook_socket, http_hook_cgroup, http_hook_syscall;
 
-/* probe-http-kernel.c: what the kernel has, by its type information. */
+/* probe-http-kernel.c: which ways there are, and what the kernel has, by its type information. */
 typedef struct HttpKernel {
         bool is_new_enough; /* 5.15 */
         bool has_socket_hook;
         unsigned n_uring_args; /* of tp_btf/io_uring_complete; 0: none */
 } HttpKernel;
 int http_kernel_read(HttpKernel *ret);
+
+/* Loads that program for io_uring which fits the kernel. Returns whether it shows what moves. */
+bool http_kernel_choose_uring(
+                const HttpKernel *k,
+                struct bpf_program *with_cqe,
+                struct bpf_program *with_request,
+                struct bpf_program *without_request);
 
 struct ProbeHttp {
         PidNamespace ns;

@@ -225,8 +225,9 @@ typedef struct ProbeOps {
         void (*http_rules_remove)(void *self, uint32_t rules); /* when no process has them */
         /* Armed for PROBE_USE_HTTP. Watching again gives a process other rules: sums and counters begin at
          * zero, TLS attachments stay. *ret_hook is the one in use. -ENOSPC: more rules of processes than
-         * ProbeConfig.http_rules_max.
-         */
+         * ProbeConfig.http_rules_max. -EOPNOTSUPP: the kernel has not the hook that is wanted; -ENODEV: it
+         * can't see this process (CGROUP without a group of the process's own, or without a TCP port that it
+         * listens on). On failure a process that was watched is so no longer. */
         int (*http_watch)(void *self, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook);
         void (*http_unwatch)(void *self, pid_t pid); /* its TLS attachments go, too */
         /* What happened in @second of CLOCK_MONOTONIC, which is over by less than CPROF_HTTP_SECONDS - 1:
@@ -253,8 +254,8 @@ typedef struct Probe {
 #define PROBE_WATCHED_MAX 4096U    /* processes sampled at once */
 
 #define PROBE_UNWIND_BYTES_DEFAULT (16U * 1024 * 1024) /* two million rows: eighty times those of libc */
-#define PROBE_MAPPINGS_MAX 65536U                     /* of all processes */
-#define PROBE_OFFCPU_STACKS_PER_SEC 1000U             /* per CPU */
+#define PROBE_MAPPINGS_MAX 65536U                      /* of all processes */
+#define PROBE_OFFCPU_STACKS_PER_SEC 1000U              /* per CPU */
 #define PROBE_HTTP_RULES_DEFAULT 2048U /* 9 MiB per CPU, while HTTP is armed; fewer with many CPUs */
 
 typedef struct ProbeConfig {

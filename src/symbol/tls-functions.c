@@ -16,7 +16,7 @@
 #endif
 
 static const char note_dear[] =
-                "each TLS call costs microseconds: its functions have no place where a probe is cheap";
+                "TLS is seen, at some microseconds for each call: its functions have no place where a probe is cheap";
 static const char note_machine[] = "TLS of programs for another machine is not seen";
 static const char note_go[] =
                 "this Go program's TLS is not seen: of a version before 1.18, or not understood";

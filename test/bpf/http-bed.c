@@ -18,12 +18,10 @@ typedef struct Tree {
 
 static void tree_begin(Tree *t) {
         memset(t, 0, sizeof(*t));
-        t->a.n_classes = 65;
         t->a.n_states = 2;
         t->a.n_accepts = 1; /* the empty set */
         t->a.next = t->next;
         t->a.accepts = t->accepts;
-        t->a.start = t->a.n_classes;
 
         /* bytes above ' ' but '?' are parts of a URI; those that are not letters share a class */
         for (unsigned i = '!'; i < 256; i++)
@@ -59,11 +57,28 @@ static void tree_end(Tree *t) {
                         t->next[i] = CPROF_HTTP_ABSORBING;
 }
 
-void http_bed_open(HttpBed *b) {
+/* What a user reads on such a kernel. */
+static void expect_refusal(Probe *probe) {
+        const char *reason = "";
+
+        cr_expect_eq(probe_feature(probe, PROBE_FEATURE_HTTP, &reason), -EOPNOTSUPP);
+        cr_expect_not_null(strstr(reason, "newer kernel (5.15)"), "%s", reason);
+        cr_expect_eq(probe_feature(probe, PROBE_FEATURE_HTTP_TLS, &reason), -EOPNOTSUPP);
+        cr_expect_eq(probe_arm(probe, PROBE_USE_HTTP), -EOPNOTSUPP);
+}
+
+bool http_bed_open_with(HttpBed *b, Probe *probe) {
         static Tree tree;
         HttpRules rules = { .n_rules = BED_RULES, .all = 1, .n_groups = 1 };
+        const char *reason = "";
 
-        cr_assert_eq(probe_new(&(ProbeConfig){}, &b->probe), 0);
+        b->probe = probe;
+        if (!kernel_is_at_least(5, 15)) {
+                expect_refusal(probe);
+                return false;
+        }
+
+        cr_expect_eq(probe_feature(probe, PROBE_FEATURE_HTTP, &reason), 0, "%s", reason);
         cr_assert_eq(probe_arm(b->probe, PROBE_USE_HTTP), 0);
 
         tree_begin(&tree);
@@ -72,6 +87,18 @@ void http_bed_open(HttpBed *b) {
         tree_end(&tree);
         rules.groups[0] = tree.a;
         cr_assert_eq(probe_http_rules_add(b->probe, &rules, &b->rules), 0);
+        return true;
+}
+
+bool http_bed_open(HttpBed *b) {
+        Probe *probe = NULL;
+
+        cr_assert_eq(probe_new(&(ProbeConfig){}, &probe), 0);
+        if (http_bed_open_with(b, probe))
+                return true;
+
+        b->probe = probe_free(probe);
+        return false;
 }
 
 void http_bed_reset(HttpBed *b) {

@@ -18,11 +18,14 @@ typedef struct HttpBed {
         struct cprof_http_cell sums[BED_RULES]; /* since the last reset */
 } HttpBed;
 
-void http_bed_open(HttpBed *b);
+/* false: the kernel is too old, and the probe has said so. */
+bool http_bed_open(HttpBed *b);
+bool http_bed_open_with(HttpBed *b, Probe *probe); /* which is the caller's */
 void http_bed_close(HttpBed *b);
 
 /* Sums begin at zero with the running second, of which nothing was read. */
 void http_bed_reset(HttpBed *b);
+/* -EOPNOTSUPP for the hook on sockets before Linux 6.3. */
 int http_bed_watch(HttpBed *b, pid_t pid, ProbeHttpHook hook, const char *cgroup);
 /* Waits for the end of the running second and reads all up to it. */
 void http_bed_read(HttpBed *b);

@@ -10,10 +10,9 @@ typedef struct ServerConnection {
         ServerIo io;
         char text[65536]; /* unanswered */
         size_t n;
-        void *more; /* of the way */
+        bool is_receiving; /* SERVER_URING_MORE */
 } ServerConnection;
 
 /* Appends to @text behind @n, which it leaves. As read(2). */
 ssize_t server_read(ServerConnection *c);
 void server_write(ServerConnection *c, const char *head, size_t n_head, const char *body, size_t n_body);
-void server_done(ServerConnection *c);

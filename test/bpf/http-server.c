@@ -5,6 +5,7 @@
 #include "bpf/http-server-io.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
@@ -74,22 +75,17 @@ static void serve_connection(const HttpServer *s, int fd) {
         }
 
 finish:
-        server_done(&c);
         (void) close(fd);
 }
 
-static _Noreturn void serve(const HttpServer *s, int fd) {
-        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void) signal(SIGPIPE, SIG_IGN);
-        for (;;) {
-                int connection = accept(fd, NULL, NULL);
+static void join(const char *cgroup) {
+        _cleanup_(closep) int fd = -EBADF;
+        char path[256];
 
-                if (connection < 0)
-                        fail("accept");
-                if (!s->is_unix)
-                        (void) setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-                serve_connection(s, connection);
-        }
+        (void) snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, "0", 1) != 1)
+                fail(path);
 }
 
 static int listen_somewhere(HttpServer *s) {
@@ -115,16 +111,49 @@ static int listen_somewhere(HttpServer *s) {
         return fd;
 }
 
+/* Sockets belong to the group in which they were made. */
+static _Noreturn void serve(HttpServer *s, int to_parent) {
+        int fd;
+
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void) signal(SIGPIPE, SIG_IGN);
+        if (s->cgroup)
+                join(s->cgroup);
+
+        fd = listen_somewhere(s);
+        if (write(to_parent, s, sizeof(*s)) != sizeof(*s))
+                fail("write");
+        (void) close(to_parent);
+
+        for (;;) {
+                int connection = accept(fd, NULL, NULL);
+
+                if (connection < 0)
+                        fail("accept");
+                if (!s->is_unix)
+                        (void) setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+                serve_connection(s, connection);
+        }
+}
+
 void http_server_start(HttpServer *s) {
-        int fd = listen_somewhere(s);
+        int pipe_fds[2];
+        pid_t pid;
 
-        s->pid = fork();
-        if (s->pid < 0)
+        if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+                fail("pipe2");
+
+        pid = fork();
+        if (pid < 0)
                 fail("fork");
-        if (s->pid == 0)
-                serve(s, fd);
+        if (pid == 0)
+                serve(s, pipe_fds[1]);
 
-        (void) close(fd);
+        (void) close(pipe_fds[1]);
+        if (read(pipe_fds[0], s, sizeof(*s)) != sizeof(*s))
+                fail("read");
+        (void) close(pipe_fds[0]);
+        s->pid = pid;
 }
 
 void http_server_stop(HttpServer *s) {

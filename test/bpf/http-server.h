@@ -19,15 +19,16 @@ typedef enum ServerIo {
         SERVER_PEEK,       /* looks with MSG_PEEK before it reads */
         SERVER_SENDFILE,   /* the body comes from a file */
         SERVER_TINY,       /* reads and writes three bytes at a time */
-        SERVER_URING,      /* io_uring: receive and send one by one */
-        SERVER_URING_MORE, /* ditto, a multishot receive */
-        _SERVER_IO_MAX,
+        SERVER_URING,      /* io_uring, one request at a time */
+        _SERVER_IO_MAX,    /* of those that all hooks see */
+        SERVER_URING_MORE, /* io_uring: one request for many receives */
 } ServerIo;
 
 typedef struct HttpServer {
         ServerIo io;
         bool is_unix;
-        bool until_close; /* answers have no length and end with the connection */
+        bool until_close;   /* answers have no length and end with the connection */
+        const char *cgroup; /* directory of the group that it is in from its beginning; NULL: ours */
 
         pid_t pid;
         struct sockaddr_storage address;

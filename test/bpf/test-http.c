@@ -6,7 +6,6 @@
 #include "basic/cleanup.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <string.h>
 
 TestSuite(http, .timeout = 60);
@@ -72,9 +71,15 @@ static void expect_sums(const HttpBed *b, unsigned times) {
 /* Each request once, by a hook and a way to move bytes. */
 static void count_server(HttpBed *b, HttpServer *s, ProbeHttpHook hook) {
         http_server_start(s);
-        http_bed_reset(b);
-        cr_assert_eq(http_bed_watch(b, s->pid, hook, NULL), 0);
+        if (hook == PROBE_HTTP_HOOK_SOCKET && !kernel_is_at_least(6, 3)) {
+                cr_expect_eq(http_bed_watch(b, s->pid, hook, s->cgroup), -EOPNOTSUPP);
+                http_server_stop(s);
+                return;
+        }
+
+        cr_assert_eq(http_bed_watch(b, s->pid, hook, s->cgroup), 0);
         cr_expect_eq(b->hook, hook);
+        http_bed_reset(b);
 
         make_requests(s);
         http_bed_read(b);
@@ -87,11 +92,209 @@ static void count_server(HttpBed *b, HttpServer *s, ProbeHttpHook hook) {
         http_server_stop(s);
 }
 
-Test(http, whatever_calls_move_the_bytes_each_request_counts_once) {
+static void count_all_ways(ProbeHttpHook hook) {
         HttpBed b = {};
 
-        http_bed_open(&b);
-        for (ServerIo io = SERVER_READ_WRITE; io <= SERVER_TINY; io++)
-                count_server(&b, &(HttpServer){ .io = io }, PROBE_HTTP_HOOK_SOCKET);
+        if (!http_bed_open(&b))
+                return;
+
+        for (ServerIo io = SERVER_READ_WRITE; io < _SERVER_IO_MAX; io++)
+                count_server(&b, &(HttpServer){ .io = io }, hook);
+
+        count_server(&b, &(HttpServer){ .io = SERVER_RECV_SEND, .until_close = true }, hook);
+        count_server(&b, &(HttpServer){ .io = SERVER_VECTORS, .is_unix = true }, hook);
         http_bed_close(&b);
+}
+
+Test(http, whatever_calls_move_the_bytes_each_request_counts_once) {
+        count_all_ways(PROBE_HTTP_HOOK_SOCKET);
+}
+
+Test(http, exits_of_calls_see_the_same) {
+        count_all_ways(PROBE_HTTP_HOOK_SYSCALL);
+}
+
+Test(http, an_answer_that_ends_with_its_unix_socket_counts_when_it_is_read) {
+        HttpBed b = {};
+
+        if (!http_bed_open(&b))
+                return;
+
+        count_server(&b,
+                     &(HttpServer){ .io = SERVER_READ_WRITE, .is_unix = true, .until_close = true },
+                     PROBE_HTTP_HOOK_SOCKET);
+        http_bed_close(&b);
+}
+
+/* A new group on the unified hierarchy, wherever that is. */
+static void make_group(char path[static 64]) {
+        const char *root = access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup"
+                                                                            : "/sys/fs/cgroup/unified";
+
+        (void) snprintf(path, 64, "%s/cprof-test-XXXXXX", root);
+        cr_assert_not_null(mkdtemp(path));
+}
+
+Test(http, packets_of_a_group_see_the_same) {
+        char group[64];
+        HttpBed b = {};
+
+        make_group(group);
+        if (!http_bed_open(&b))
+                return;
+
+        for (ServerIo io = SERVER_READ_WRITE; io < _SERVER_IO_MAX; io++)
+                count_server(&b, &(HttpServer){ .io = io, .cgroup = group }, PROBE_HTTP_HOOK_CGROUP);
+
+        count_server(&b,
+                     &(HttpServer){ .io = SERVER_RECV_SEND, .until_close = true, .cgroup = group },
+                     PROBE_HTTP_HOOK_CGROUP);
+        if (kernel_is_at_least(6, 0))
+                count_server(&b,
+                             &(HttpServer){ .io = SERVER_URING_MORE, .cgroup = group },
+                             PROBE_HTTP_HOOK_CGROUP);
+        http_bed_close(&b);
+        sleep_usec(100000); /* the last server leaves it */
+        cr_expect_eq(rmdir(group), 0);
+}
+
+Test(http, receives_of_io_uring_that_are_not_seen_are_counted) {
+        HttpServer s = { .io = SERVER_URING_MORE };
+        HttpBed b = {};
+
+        if (!kernel_is_at_least(6, 0) || !http_bed_open(&b))
+                return; /* there are none */
+
+        http_server_start(&s);
+        cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
+        http_bed_reset(&b);
+        make_requests(&s);
+        cr_expect_geq(http_bed_counter(&b, s.pid, CPROF_HTTP_LOSS_IO_URING), N_ALL);
+
+        probe_http_unwatch(b.probe, s.pid);
+        http_bed_close(&b);
+        http_server_stop(&s);
+}
+
+Test(http, a_group_can_be_asked_for_only_where_it_can_see) {
+        HttpServer s = {};
+        HttpBed b = {};
+
+        http_server_start(&s);
+        if (!http_bed_open(&b))
+                return;
+
+        cr_expect_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_CGROUP, NULL), -ENODEV, "no group");
+        cr_expect_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_CGROUP, "/sys/fs/cgroup/none"), -ENODEV);
+        cr_expect_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
+        cr_expect_eq(b.hook,
+                     kernel_is_at_least(6, 3) ? PROBE_HTTP_HOOK_SOCKET : PROBE_HTTP_HOOK_SYSCALL,
+                     "the best there is");
+        probe_http_unwatch(b.probe, s.pid);
+        http_bed_close(&b);
+        http_server_stop(&s);
+}
+
+Test(http, who_is_watched_again_begins_at_zero) {
+        HttpServer s = {}, other = {};
+        HttpBed b = {};
+
+        http_server_start(&s);
+        http_server_start(&other);
+        if (!http_bed_open(&b))
+                return;
+
+        cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
+        http_bed_reset(&b);
+        cr_assert_eq(http_client_get_once(&s, "/a"), 200u);
+        cr_assert_eq(http_client_get_once(&other, "/a"), 200u, "not watched");
+
+        cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
+        cr_expect_eq(http_bed_counter(&b, s.pid, CPROF_HTTP_SEEN_REQUESTS), 0u);
+        for (unsigned i = 0; i < 5; i++)
+                cr_assert_eq(http_client_get_once(&s, "/error"), 500u);
+        http_bed_read(&b);
+        cr_expect_eq(b.sums[0].n_total, 5u, "%llu", b.sums[0].n_total);
+        cr_expect_eq(b.sums[1].n_total, 0u);
+        cr_expect_eq(b.sums[2].n_total, 5u);
+
+        probe_http_unwatch(b.probe, s.pid);
+        http_bed_reset(&b);
+        cr_assert_eq(http_client_get_once(&s, "/a"), 200u);
+        http_bed_read(&b);
+        cr_expect_eq(b.sums[0].n_total, 0u);
+        http_bed_close(&b);
+        http_server_stop(&s);
+        http_server_stop(&other);
+}
+
+Test(http, a_connection_that_is_open_when_the_process_is_watched_counts_from_the_next_request_on) {
+        HttpServer s = {};
+        HttpBed b = {};
+        int fd;
+
+        http_server_start(&s);
+        fd = http_client_open(&s);
+        cr_assert_eq(http_client_get(fd, "/a"), 200u);
+
+        if (!http_bed_open(&b))
+                return;
+
+        for (unsigned times = 0; times < 2; times++) {
+                cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
+                http_bed_reset(&b);
+                for (unsigned i = 0; i < 3; i++)
+                        cr_assert_eq(http_client_get(fd, "/a"), 200u);
+                http_bed_read(&b);
+                cr_expect_eq(b.sums[0].n_total, 3u, "%llu", b.sums[0].n_total);
+                cr_expect_eq(b.sums[1].n_total, 3u);
+                cr_expect_eq(http_bed_losses(&b, s.pid), 0u);
+        }
+
+        (void) close(fd);
+        probe_http_unwatch(b.probe, s.pid);
+        http_bed_close(&b);
+        http_server_stop(&s);
+}
+
+/* Maps, programs and links that this process holds. */
+static unsigned n_bpf_things(void) {
+        _cleanup_(closedirp) DIR *d = opendir("/proc/self/fd");
+        struct dirent *entry;
+        unsigned n = 0;
+
+        while ((entry = readdir(d))) {
+                char target[64] = {};
+
+                if (readlinkat(dirfd(d), entry->d_name, target, sizeof(target) - 1) > 0 &&
+                    strstr(target, "bpf"))
+                        n++;
+        }
+
+        return n;
+}
+
+Test(http, nothing_is_in_the_kernel_unless_it_is_armed) {
+        _cleanup_(probe_freep) Probe *p = NULL;
+        HttpServer s = {};
+        unsigned before;
+        HttpBed b = {};
+
+        cr_assert_eq(probe_new(&(ProbeConfig){}, &p), 0);
+        before = n_bpf_things();
+
+        http_server_start(&s);
+        if (!http_bed_open_with(&b, p))
+                return;
+
+        cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
+        cr_expect_gt(n_bpf_things(), before + 5);
+
+        probe_disarm(p, PROBE_USE_HTTP);
+        cr_expect_gt(n_bpf_things(), before + 5, "somebody is watched still");
+        probe_http_unwatch(p, s.pid);
+        probe_disarm(p, PROBE_USE_HTTP);
+        probe_http_rules_remove(p, b.rules);
+        cr_expect_eq(n_bpf_things(), before);
+        http_server_stop(&s);
 }

@@ -133,6 +133,11 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "task info " MOCK_TASK_BOTH, 0, " 7 left all known mappings" },
                 { "task info " MOCK_TASK_BOTH,
                   0,
+                  "policy slow: http-avg-response-time >= 250ms for 10 of 30s on /50%/a\n" },
+                { "task info " MOCK_TASK_BOTH, 0, "the unit was at 412.5ms, over the threshold in 10 of" },
+                { "task info " MOCK_TASK_BOTH, 0, "at most 999ms\n" },
+                { "task info " MOCK_TASK_BOTH,
+                  0,
                   "Cost: daemon used 0.30 % of the host (1.5s, and 20ms in the kernel)" },
                 { "task info " MOCK_TASK_BOTH, 0, "Waited: 12s in 345 waits, and 2s for a CPU" },
                 { "task info " MOCK_TASK_BOTH,
@@ -305,5 +310,5 @@ Test(cprofctl, bash_completion_knows_every_verb) {
         cr_assert_not_null(f);
         cr_assert_eq(read_full_fd(fileno(f), 1 << 16, &output, &length), 0);
         cr_expect_eq(pclose(f), 0);
-        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded folded-offcpu\n");
+        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded folded-offcpu folded-waits\n");
 }

@@ -136,5 +136,8 @@ def measure(units, seconds=30):
 
 
 def is_measured(unit):
-    processes = get_http(unit)[1]
+    try:
+        processes = get_http(unit)[1]
+    except RuntimeError:  # the daemon does not know it yet
+        return False
     return bool(processes) and all(p[2] for p in processes)

@@ -52,7 +52,9 @@ def read_log(path, skip=()):
             if len(words) < 4 or not words[0].isdigit() or words[2] in skip:
                 continue
             time = "".join(w for w in words[3:] if not w.startswith("HTTP/"))
-            if time.endswith("ms"):
+            if time == "-":
+                usec = 0.0
+            elif time.endswith("ms"):
                 usec = float(time[:-2]) * 1e3
             elif time.endswith("s"):
                 usec = float(time[:-1]) * 1e6

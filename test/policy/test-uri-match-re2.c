@@ -168,3 +168,125 @@ Test(uri_match_re2, random_texts_are_patterns_if_re2_says_so) {
         cr_expect_gt(c.both, PATTERNS / 10);
         cr_expect_gt(c.refused_by_both, PATTERNS / 10);
 }
+
+/* What people write, and SkyWalking's documentation. */
+static const char *const realistic[] = {
+        "/api/orders",
+        "^/api/orders$",
+        "^/api/.*",
+        "/api/.*",
+        ".*",
+        "",
+        "^/$",
+        "^/api/v\\d+/users/[^/]+/orders(/.*)?$",
+        "^/api/v[12]/(users|orders|payments)(/|$)",
+        "\\.(?:css|js|png|jpe?g|gif|svg|ico|woff2?)$",
+        "(?i)\\.(php|asp|aspx)$",
+        "^/users/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        "^/(?P<tenant>[a-z][a-z0-9-]{0,30})/(?P<resource>\\w+)",
+        "/orders/\\d{1,10}\\b",
+        "\\border\\b",
+        "order|payment|invoice",
+        "^(/health|/ready|/metrics)$",
+        "^/static/|^/assets/|favicon\\.ico",
+        "[^/]+/[^/]+/[^/]+$",
+        "^(/[^/]+){3}$",
+        "^/(\\d+/)*\\d*$",
+        "(?i)^/API/",
+        "(?i:login|logout)$",
+        "^/search(?:\\?.*)?$",
+        "%[0-9A-Fa-f]{2}",
+        "^/\\Qa.b+c\\E/",
+        "^/caf\u00e9",
+        "[^\\x00-\\x7f]",
+        "^/[\\w.~!$&'()*+,;=:@%-]+(/[\\w.~!$&'()*+,;=:@%-]*)*$",
+        "(?U)^/a.*b",
+        "(?m)^/api$",
+        "\\A/api\\z",
+        "/wp-(admin|login|content)/?",
+        "^/api/(?:(?:v1|v2)/)?items/?$",
+        "^/[^a]",
+        "//",
+        "/\\.\\./",
+        "^/[[:alpha:]][[:alnum:]_]*$",
+        "^.{0,20}$",
+        "\\B/",
+};
+
+static const char *const paths[] = {
+        "/",
+        "",
+        "*",
+        "/api",
+        "/api/",
+        "/api/orders",
+        "/api/orders/",
+        "/api/orders/42",
+        "/API/Orders",
+        "/api/v1/users/alice/orders",
+        "/api/v12/users/alice/orders/7?x=/",
+        "/api/v2/payments",
+        "/api/v1/items/",
+        "/api/v3/items",
+        "/style.css",
+        "/a/b/logo.jpeg",
+        "/INDEX.PHP",
+        "/index.php?x=1",
+        "/users/0123abcd-0123-4567-89ab-0123456789ab",
+        "/users/0123abcd-0123-4567-89ab-0123456789aB",
+        "/acme/orders",
+        "/9acme/orders",
+        "/orders/12345678901",
+        "/orders/1234567890/x",
+        "/my-order/pre_order",
+        "/pre_order/order-1",
+        "/health",
+        "/healthz",
+        "/static/x.js",
+        "/favicon.ico",
+        "/a/b/c",
+        "/a/b/c/d",
+        "/1/22/333",
+        "/login",
+        "/LOGOUT",
+        "/search",
+        "/search?q=a",
+        "/%41%zz",
+        "/a.b+c/x",
+        "/aXb+c/x",
+        "/caf\u00e9",
+        "/caf\xe9",
+        "/\u4e2d\u6587",
+        "/a//b/../c",
+        "/wp-admin/",
+        "/xa_b1",
+        "host.example:443",
+};
+
+Test(uri_match_re2, realistic_patterns) {
+        unsigned n_matches = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(realistic); i++) {
+                _cleanup_(freep) char *message = NULL;
+                _cleanup_(uri_match_freep) UriMatch *m = compile(realistic[i], &message);
+                char error[256];
+                _cleanup_(re2_oracle_freep) Re2Oracle *re =
+                                re2_oracle_new(realistic[i], error, sizeof(error));
+
+                cr_assert(m, "'%s' is refused: %s", realistic[i], message);
+                cr_assert(re);
+                for (size_t j = 0; j < ELEMENTSOF(paths); j++) {
+                        size_t length = strcspn(paths[j], "?");
+                        bool expected = re2_oracle_find(re, paths[j], length);
+
+                        cr_expect_eq(uri_match_find(m, paths[j], strlen(paths[j])),
+                                     expected,
+                                     "pattern '%s', path '%s'",
+                                     realistic[i],
+                                     paths[j]);
+                        n_matches += expected;
+                }
+        }
+
+        cr_expect_gt(n_matches, ELEMENTSOF(realistic) * 2);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "policy/dfa.h"
+
+/* The rules of one process as few automata. */
+typedef struct UriGroups {
+        Dfa *dfas[CPROF_HTTP_GROUPS_MAX];
+        unsigned n;
+        uint64_t all; /* rules that have no automaton, URI_RULE_ALL */
+} UriGroups;
+
+/* @n is 1…CPROF_HTTP_RULES_MAX. Errors as of uri_match_new(), whatever it returns, g is to be given to
+ * uri_groups_done(). */
+int uri_groups_init(
+                UriGroups *g, const UriRule *rules, size_t n, size_t *reterr_rule, char **reterr_message);
+void uri_groups_done(UriGroups *g);
