@@ -66,7 +66,7 @@ struct http_message {
         __u32 flags, _pad2;
 };
 
-#define HTTP_VECTORS_MAX 16U /* of one call that are looked at */
+#define HTTP_VECTORS_MAX 64U /* of one call that are looked at */
 
 enum http_call_form {
         HTTP_CALL_BYTES,   /* memory: base */
@@ -83,6 +83,16 @@ static __always_inline struct pt_regs___http *http_registers(void) {
         return (struct pt_regs___http *) bpf_task_pt_regs(bpf_get_current_task_btf());
 }
 
+/* Flags of a call that receives; 0 of others. */
+static __always_inline __u32 http_call_flags(const struct pt_regs___http *regs) {
+        __u64 third = HTTP_ARG_3(regs), fourth = HTTP_ARG_4(regs);
+
+        asm volatile("" : "+r"(third), "+r"(fourth));
+        if (HTTP_ARG_NUMBER(regs) == HTTP_CALL_RECVFROM)
+                return fourth;
+        return HTTP_ARG_NUMBER(regs) == HTTP_CALL_RECVMSG ? third : 0;
+}
+
 static __always_inline enum http_call_form
 http_call_look(const struct pt_regs___http *regs, struct http_call *ret) {
         __u64 third = HTTP_ARG_3(regs);
@@ -94,6 +104,9 @@ http_call_look(const struct pt_regs___http *regs, struct http_call *ret) {
 
         ret->base = HTTP_ARG_2(regs);
         ret->n = 0;
+
+        if (http_call_flags(regs) & MSG_TRUNC)
+                return HTTP_CALL_UNKNOWN;
 
         switch (HTTP_ARG_NUMBER(regs)) {
         case HTTP_CALL_READ:

@@ -10,7 +10,12 @@
 #define AF_INET6 10
 #define SOCK_STREAM 1
 #define SEND_SHUTDOWN 2 /* include/net/sock.h */
+#define MSG_OOB 1
 #define MSG_PEEK 2
+#define MSG_TRUNC 0x20 /* of TCP: bytes are thrown away */
+#define MSG_ERRQUEUE 0x2000
+#define MSG_NOT_READ (MSG_OOB | MSG_PEEK | MSG_ERRQUEUE) /* the stream goes on where it was */
+#define PF_IO_WORKER 0x10
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 

@@ -5,6 +5,7 @@
 #include "kernel.bpf.h"
 
 #define HTTP_HOOK CPROF_HTTP_HOOK_SOCKET
+#include "http-fork.bpf.h"
 #include "http-uring.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -27,7 +28,7 @@ static __always_inline struct http_socket *find_in_storage(struct sock *sk, __u3
         struct http_socket *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
         if (!s) {
-                if (!http_generation_of(pid))
+                if (!http_generation_of(http_owner_of(pid)))
                         return NULL;
 
                 s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -44,6 +45,9 @@ static __always_inline struct http_socket *find_in_storage(struct sock *sk, __u3
  * sockets that it reads and writes by calls are in the table with the others. */
 static __always_inline _Bool uses_uring(void) {
         struct task_struct___http *task = (struct task_struct___http *) bpf_get_current_task_btf();
+
+        if (((struct task_struct *) task)->flags & PF_IO_WORKER)
+                return 1;
 
         return bpf_core_field_exists(task->io_uring) && task->io_uring;
 }
@@ -146,7 +150,7 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(http_received, struct sock *sk, int bytes, int flags) {
         if (bytes == 0 && sk->__sk_common.skc_family == AF_UNIX && sk->sk_type == SOCK_STREAM)
                 end_peer(sk);
-        else if (!(flags & MSG_PEEK))
+        else if (!(flags & MSG_NOT_READ))
                 move_bytes(sk, bytes, HTTP_IN);
 
         return 0;

@@ -5,6 +5,7 @@
 #include "kernel.bpf.h"
 
 #define HTTP_HOOK CPROF_HTTP_HOOK_SYSCALL
+#include "http-fork.bpf.h"
 #include "http-uring.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -16,11 +17,9 @@ static __always_inline _Bool moves_bytes(const struct pt_regs___http *regs, __u3
         switch (HTTP_ARG_NUMBER(regs)) {
         case HTTP_CALL_READ:
         case HTTP_CALL_READV:
-                return 1;
         case HTTP_CALL_RECVFROM:
-                return !(HTTP_ARG_4(regs) & MSG_PEEK);
         case HTTP_CALL_RECVMSG:
-                return !(HTTP_ARG_3(regs) & MSG_PEEK);
+                return !(http_call_flags(regs) & MSG_NOT_READ);
         case HTTP_CALL_WRITE:
         case HTTP_CALL_WRITEV:
         case HTTP_CALL_SENDTO:

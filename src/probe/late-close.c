@@ -7,9 +7,10 @@
 #include <signal.h>
 #include <string.h>
 
+/* The part of one thread; its own. */
 typedef struct Batch {
         size_t n;
-        int fds[LATE_CLOSE_BATCH];
+        int fds[];
 } Batch;
 
 static void *close_batch(void *userdata) {
@@ -39,47 +40,55 @@ void late_close_add(LateClose *l, int fd) {
         l->fds[l->n++] = fd;
 }
 
-/* Takes @b over on success. */
-static int begin_thread(Batch *b) {
-        pthread_attr_t attributes;
+/* Hands the last @n over. */
+static int begin_thread(LateClose *l, size_t n, pthread_t *ret_thread) {
+        _cleanup_(freep) Batch *b = malloc(sizeof(*b) + n * sizeof(b->fds[0]));
         sigset_t all, before;
-        pthread_t thread;
         int r;
 
-        r = pthread_attr_init(&attributes);
-        if (r != 0)
-                return -r;
+        if (!b)
+                return -ENOMEM;
+
+        b->n = n;
+        memcpy(b->fds, l->fds + l->n - n, n * sizeof(b->fds[0]));
 
         /* signals are for the loop */
         (void) sigfillset(&all);
         (void) pthread_sigmask(SIG_SETMASK, &all, &before);
-        (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        r = pthread_create(&thread, &attributes, close_batch, b);
+        r = pthread_create(ret_thread, NULL, close_batch, b);
         (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
-        (void) pthread_attr_destroy(&attributes);
-        return -r;
+        if (r != 0)
+                return -r;
+
+        l->n -= n;
+        TAKE_PTR(b);
+        return 0;
 }
 
 void late_close_run(LateClose *l) {
-        for (unsigned i = 0; i < LATE_CLOSE_THREADS_MAX && l->n > 0; i++) {
-                _cleanup_(freep) Batch *b = malloc(sizeof(*b));
+        pthread_t thread;
 
-                if (!b)
+        for (size_t left = LATE_CLOSE_THREADS; left > 0 && l->n > 0; left--) {
+                if (begin_thread(l, (l->n + left - 1) / left, &thread) < 0)
                         return;
-
-                b->n = MIN_OF(l->n, (size_t) LATE_CLOSE_BATCH);
-                memcpy(b->fds, l->fds + l->n - b->n, b->n * sizeof(b->fds[0]));
-                if (begin_thread(b) < 0)
-                        return;
-
-                l->n -= b->n;
-                TAKE_PTR(b);
+                (void) pthread_detach(thread);
         }
 }
 
 void late_close_done(LateClose *l) {
+        pthread_t threads[LATE_CLOSE_THREADS_LAST];
+        size_t n = 0;
+
+        for (size_t left = ELEMENTSOF(threads); left > 0 && l->n > 0; left--) {
+                if (begin_thread(l, (l->n + left - 1) / left, &threads[n]) < 0)
+                        break;
+                n++;
+        }
+
         while (l->n > 0)
                 (void) close(l->fds[--l->n]);
+        while (n > 0)
+                (void) pthread_join(threads[--n], NULL);
 
         free(l->fds);
         *l = (LateClose){};

@@ -248,23 +248,42 @@ int http_maps_read(
         return ret->n_total > 0;
 }
 
+/* All counters of a slot with one call where the kernel can (5.13 for arrays per CPU), else one by one. */
+static int read_slot(const HttpMaps *m, uint32_t slot, uint64_t *values) {
+        uint32_t first = slot * CPROF_HTTP_COUNTERS_MAX, keys[CPROF_HTTP_COUNTERS_MAX], position,
+                 n = CPROF_HTTP_COUNTERS_MAX;
+        int fd = m->fds[HTTP_MAP_COUNTERS], r;
+
+        /* it begins behind the key that it is given */
+        r = bpf_map_lookup_batch(
+                        fd, first > 0 ? &(uint32_t){ first - 1 } : NULL, &position, keys, values, &n, NULL);
+        if ((r >= 0 || errno == ENOENT) && n == CPROF_HTTP_COUNTERS_MAX && keys[0] == first)
+                return 0;
+
+        for (uint32_t i = 0; i < CPROF_HTTP_COUNTERS_MAX; i++)
+                if (bpf_map_lookup_elem(fd, &(uint32_t){ first + i }, values + (size_t) i * m->n_cpus) < 0)
+                        return -errno;
+
+        return 0;
+}
+
 int http_maps_read_counters(const HttpMaps *m, uint32_t slot, uint64_t ret[static CPROF_HTTP_COUNTERS_MAX]) {
         _cleanup_(freep) uint64_t *values = NULL;
-        uint64_t sums[CPROF_HTTP_COUNTERS_MAX] = {};
+        int r;
 
-        values = calloc(m->n_cpus, sizeof(values[0]));
+        values = calloc((size_t) m->n_cpus * CPROF_HTTP_COUNTERS_MAX, sizeof(values[0]));
         if (!values)
                 return -ENOMEM;
 
-        for (uint32_t i = 0; i < CPROF_HTTP_COUNTERS_MAX; i++) {
-                uint32_t index = slot * CPROF_HTTP_COUNTERS_MAX + i;
+        r = read_slot(m, slot, values);
+        if (r < 0)
+                return r;
 
-                if (bpf_map_lookup_elem(m->fds[HTTP_MAP_COUNTERS], &index, values) < 0)
-                        return -errno;
+        for (uint32_t i = 0; i < CPROF_HTTP_COUNTERS_MAX; i++) {
+                ret[i] = 0;
                 for (unsigned cpu = 0; cpu < m->n_cpus; cpu++)
-                        sums[i] += values[cpu];
+                        ret[i] += values[(size_t) i * m->n_cpus + cpu];
         }
 
-        memcpy(ret, sums, sizeof(sums));
         return 0;
 }

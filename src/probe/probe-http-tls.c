@@ -111,14 +111,15 @@ static int make(ProbeHttp *h) {
         return 0;
 }
 
-void http_tls_unload(ProbeHttp *h) {
+void http_tls_unload(ProbeHttp *h, bool waits) {
         HttpTls *t = h->tls;
 
         if (!t)
                 return;
 
         assert(t->n_links == 0);
-        late_close_run(&t->late);
+        if (!waits)
+                late_close_run(&t->late);
         late_close_done(&t->late);
         http_add_run_time(t->skel->obj, &h->run_ns, &h->run_count);
         cprof_http_tls__destroy(t->skel);

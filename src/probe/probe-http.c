@@ -6,6 +6,8 @@
 
 #include <bpf/bpf.h>
 
+#define CHILD_SEC 3U /* as HTTP_CHILD_NSEC of http-fork.bpf.h */
+
 int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp **ret_http) {
         ProbeHttp *h;
 
@@ -43,7 +45,7 @@ ProbeHttp *probe_http_free(ProbeHttp *h) {
         HASH_ITER(hh, h->processes, p, next)
         forget_process(h, p);
 
-        http_tls_unload(h);
+        http_tls_unload(h, true);
         http_rule_list_done(&h->rules);
         http_maps_done(&h->maps);
         free(h);
@@ -100,6 +102,8 @@ int probe_http_arm(ProbeHttp *h) {
 
         /* the others when a process needs them; whether the kernel takes the parser, one tells */
         r = load(h, h->kernel.has_socket_hook ? PROBE_HTTP_HOOK_SOCKET : PROBE_HTTP_HOOK_CGROUP);
+        if (r < 0)
+                r = load(h, PROBE_HTTP_HOOK_SYSCALL);
         if (r < 0) {
                 release_maps(h);
                 return r;
@@ -116,7 +120,7 @@ void probe_http_disarm(ProbeHttp *h) {
         for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
                 http_hook_unload(h->hooks + i, h);
 
-        http_tls_unload(h);
+        http_tls_unload(h, false);
         h->is_armed = false;
         release_maps(h);
 }
@@ -140,7 +144,7 @@ void probe_http_remove_rules(ProbeHttp *h, uint32_t rules) {
         release_maps(h);
 }
 
-/* Last, as the programs measure from then on. */
+/* When all that it refers to is there. */
 static int publish(ProbeHttp *h, const HttpProcess *p) {
         const HttpRuleSet *rules = http_rule_list_find(&h->rules, p->rules);
         struct cprof_http_process value = {
@@ -150,6 +154,7 @@ static int publish(ProbeHttp *h, const HttpProcess *p) {
                 .n_groups = rules->n_groups,
                 .hook = (uint32_t) p->hook,
                 .generation = ++h->generation ?: ++h->generation,
+                .rules = p->rules,
                 .all = rules->all,
         };
         uint32_t pid = (uint32_t) p->pid;
@@ -160,7 +165,6 @@ static int publish(ProbeHttp *h, const HttpProcess *p) {
         if (bpf_map_update_elem(h->maps.fds[HTTP_MAP_PROCESSES], &pid, &value, BPF_ANY) < 0)
                 return errno == E2BIG ? -ENOSPC : -errno;
 
-        http_hooks_renew(h);
         return 0;
 }
 
@@ -203,10 +207,13 @@ static int begin_process(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpH
         r = publish(h, p);
         if (r >= 0)
                 r = http_hook_watch(h->hooks + hook, h, p, target);
-        if (r < 0)
+        if (r < 0) {
                 withdraw(h, p);
+                return r;
+        }
 
-        return r;
+        http_hooks_renew(h);
+        return 0;
 }
 
 static int watch_by(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook hook) {
@@ -231,7 +238,7 @@ static int watch_anew(ProbeHttp *h, const ProbeHttpTarget *target, ProbeHttpHook
         } else {
                 do
                         r = watch_by(h, target, ++hook);
-                while ((r == -EOPNOTSUPP || r == -ENODEV) && hook + 1 < _PROBE_HTTP_HOOK_MAX);
+                while (r < 0 && r != -ENOSPC && r != -ENOMEM && hook + 1 < _PROBE_HTTP_HOOK_MAX);
         }
         if (r < 0)
                 return r;
@@ -280,6 +287,15 @@ void probe_http_unwatch_process(ProbeHttp *h, pid_t pid) {
         withdraw(h, p);
 }
 
+static void tick_hooks(ProbeHttp *h, uint64_t second) {
+        if (second % CHILD_SEC == 0)
+                http_hooks_age(h);
+
+        for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
+                if (h->hooks[i].n_processes > 0 && h->hooks[i].type->tick)
+                        h->hooks[i].type->tick(h->hooks + i);
+}
+
 int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *userdata) {
         _cleanup_(freep) struct cprof_http_cell *buffer = NULL;
         HttpProcess *p, *next;
@@ -289,10 +305,7 @@ int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *
                 return -ENOENT;
 
         http_tls_sweep(h);
-        for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
-                if (h->hooks[i].n_processes > 0 && h->hooks[i].type->tick)
-                        h->hooks[i].type->tick(h->hooks + i);
-
+        tick_hooks(h, second);
         buffer = calloc(h->maps.n_cpus, sizeof(buffer[0]));
         if (!buffer)
                 return -ENOMEM;

@@ -110,6 +110,8 @@ int http_hook_watch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p, const Pr
 void http_hook_unwatch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p);
 /* All connections ask again whose they are. */
 void http_hooks_renew(ProbeHttp *h);
+/* Once in a while: forgets marks of children that are older than since the last but one time. */
+void http_hooks_age(ProbeHttp *h);
 
 /* probe-http-tls.c */
 int http_tls_attach(ProbeHttp *h, HttpProcess *p, const ProbeTls *tls);
@@ -117,7 +119,8 @@ void http_tls_detach(ProbeHttp *h, HttpProcess *p);
 /* Once in a while: takes out what processes left that are not watched any more. */
 void http_tls_sweep(ProbeHttp *h);
 void http_tls_run_time(const ProbeHttp *h, uint64_t *ns, uint64_t *count);
-void http_tls_unload(ProbeHttp *h); /* nothing is attached */
+/* Nothing is attached; whether it @waits for probes to be gone. */
+void http_tls_unload(ProbeHttp *h, bool waits);
 
 /* probe-http.c */
 int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp **ret_http);

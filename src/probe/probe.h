@@ -77,8 +77,8 @@ typedef struct ProbeMapping {
 typedef enum ProbeHttpHook {
         PROBE_HTTP_HOOK_AUTO,    /* the best one that there is for that process */
         PROBE_HTTP_HOOK_SOCKET,  /* tp_btf/sock_{send,recv}_length: kernel 6.3 and later */
-        PROBE_HTTP_HOOK_CGROUP,  /* cgroup_skb on the unit's cgroup: TCP only; sees io_uring and splice, too
-                                  */
+        PROBE_HTTP_HOOK_CGROUP,  /* cgroup_skb on the unit's cgroup: TCP only; sees io_uring and splice, too.
+                                  * Processes with the same listening socket count as one of them */
         PROBE_HTTP_HOOK_SYSCALL, /* exits of the socket calls */
         _PROBE_HTTP_HOOK_MAX,
         _PROBE_HTTP_HOOK_INVALID = -EINVAL,

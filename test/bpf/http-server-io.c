@@ -149,6 +149,7 @@ ssize_t server_read(ServerConnection *c) {
         case SERVER_PEEK:
                 (void) recv(c->fd, to, room, MSG_PEEK);
                 (void) recvmsg(c->fd, &message, MSG_PEEK);
+                (void) recv(c->fd, to, room, MSG_ERRQUEUE | MSG_DONTWAIT);
                 return recv(c->fd, to, room, 0);
         case SERVER_TINY:
                 return read(c->fd, to, TINY);

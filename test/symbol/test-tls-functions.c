@@ -154,6 +154,41 @@ static void describe(const char *what, const Subject *s) {
         fprintf(stderr, "%s: %u dear, %s\n", what, s->found->n_dear, s->found->note ?: "no note");
 }
 
+static uint64_t offset_of(const Subject *s, void *library, const char *symbol) {
+        uintptr_t address = (uintptr_t) dlsym(library, symbol);
+        uint64_t offset;
+        Dl_info info;
+
+        cr_assert_neq(dladdr(dlsym(library, symbol), &info), 0, "%s", symbol);
+        cr_assert_eq(elf_image_offset(s->image, address - (uintptr_t) info.dli_fbase, 1, &offset), 0);
+        return offset;
+}
+
+/* Linked by another linker: other code comes first, and nothing tells how much. */
+Test(tls_functions, go_behind_other_code) {
+        _cleanup_(subject_close) Subject s = { .fd = -EBADF };
+        const ProbeTlsFunction *f;
+        char path[512];
+        void *l;
+
+        (void) snprintf(path, sizeof(path), "%s/tls-go.so", getenv("CPROF_SUBJECTS"));
+        l = dlopen(path, RTLD_LAZY);
+        cr_assert_not_null(l, "%s", dlerror());
+        search(path, true, &s);
+
+        cr_assert_eq(s.found->tls.n_functions, 3);
+        f = find(&s, PROBE_TLS_GO_READ);
+        cr_expect_eq(f->offset, offset_of(&s, l, "go_read") + 9);
+        cr_assert_eq(f->n_returns, 2);
+        cr_expect_eq(f->returns[0], offset_of(&s, l, "go_read_ret1"));
+        cr_expect_eq(f->returns[1], offset_of(&s, l, "go_read_ret2"));
+        f = find(&s, PROBE_TLS_GO_WRITE);
+        cr_expect_eq(f->offset, offset_of(&s, l, "go_write") + 9);
+        f = find(&s, PROBE_TLS_GO_CLOSE);
+        cr_expect_eq(f->offset, offset_of(&s, l, "go_close") + 9);
+        cr_expect_eq(f->n_returns, 0);
+}
+
 Test(tls_functions, openssl_of_this_machine) {
         _cleanup_(subject_close) Subject s = { .fd = -EBADF };
         void *l = dlopen("libssl.so.3", RTLD_LAZY);
