@@ -73,7 +73,9 @@ class Snapshot:
                 self.usec[rule] = (row[which][3] or 0) * row[which][0] * 1000
         for name, pid, hook, state, reason, is_tls, tls_note, counters in processes:
             self.hooks |= {h for h in (hook, "tls" if is_tls else "") if h}
-            self.notes += [n for n in (reason, tls_note) if n and n not in self.notes]
+            for note in (reason, tls_note):
+                if note and note not in self.notes:
+                    self.notes.append(note)
             print(unit, name, pid, hook, state, reason, is_tls, tls_note, counters)
 
     def since(self, before):
@@ -121,8 +123,8 @@ def settle():
     time.sleep(0 if HARNESS_ONLY else 2.3)
 
 
-def measure(units, seconds=30):
-    """Returns when all processes of these units are measured."""
+def measure(units, tls=False, seconds=30):
+    """Returns when all processes of these units are measured, and with @tls their TLS, or it is said why not."""
     if HARNESS_ONLY:
         return
     write_policy([f"{u}.service" for u in units])
@@ -132,13 +134,13 @@ def measure(units, seconds=30):
         if time.monotonic() > end:
             raise TimeoutError(f"not measured: {[get_http(u) for u in left]}")
         time.sleep(0.2)
-        left = [u for u in left if not is_measured(u)]
+        left = [u for u in left if not is_measured(u, tls)]
 
 
-def is_measured(unit):
+def is_measured(unit, tls):
     try:
         processes = get_http(unit)[1]
     except RuntimeError:  # the daemon does not know it yet
         return False
     # measured, or why not
-    return bool(processes) and all(p[2] or p[4] for p in processes)
+    return bool(processes) and all((p[2] and (not tls or p[5] or p[6])) or p[4] for p in processes)

@@ -52,7 +52,7 @@ URING = (Server("io_uring", "http-uring", 8180, log="uring.log", without="chunke
 TLS = (
     Server("nginx TLS", "http-nginx", 8101, tls=True, log="nginx-tls.log", tick_usec=1000),
     Server("Apache httpd TLS", "http-apache", 8111, tls=True, log="apache-tls.log", slack_usec=50),
-    Server("HAProxy TLS", "http-haproxy-tls", 8121, tls=True, log="haproxy-tls.log", slack_usec=100),
+    Server("HAProxy TLS", "http-haproxy-tls", 8121, tls=True, log="haproxy-tls.log", slack_usec=200),
     Server("lighttpd TLS (GnuTLS)", "http-lighttpd", 8131, tls=True, log="lighttpd-tls.log"),
     Server("Go crypto/tls", "http-go-tls", 8141, tls=True, log="go-tls.log"),
     Server("Node https", "http-node-tls", 8151, tls=True, log="node-tls.log"),
