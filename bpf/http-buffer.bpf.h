@@ -71,12 +71,15 @@ static __always_inline __u64 http_word(struct http_work *w, __u32 at) {
 #define HTTP_LOWER 0x2020202020202020ULL /* makes letters small; other bytes may become equal by it, too */
 #define HTTP_BYTES(n) (~0ULL >> (64 - 8 * (n)))
 
-/* Bit 7 of each byte of @word that is a line feed; the lowest such bit is right, those above it may not be.
- */
-static __always_inline __u64 http_newlines(__u64 word) {
-        __u64 x = word ^ 0x0a0a0a0a0a0a0a0aULL;
+/* Bit 7 of each byte of @word that is @c; the lowest such bit is right, those above it may not be. */
+static __always_inline __u64 http_bytes_equal(__u64 word, __u8 c) {
+        __u64 x = word ^ (0x0101010101010101ULL * c);
 
         return (x - 0x0101010101010101ULL) & ~x & 0x8080808080808080ULL;
+}
+
+static __always_inline __u64 http_newlines(__u64 word) {
+        return http_bytes_equal(word, '\n');
 }
 
 /* The number of the byte that holds the lowest bit of @mask. */

@@ -66,7 +66,7 @@ struct http_message {
         __u32 flags, _pad2;
 };
 
-#define HTTP_VECTORS_MAX 16U /* of one call that are looked at */
+#define HTTP_VECTORS_MAX 64U /* of one call that are looked at */
 
 enum http_call_form {
         HTTP_CALL_BYTES,   /* memory: base */

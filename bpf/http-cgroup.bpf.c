@@ -26,10 +26,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* A connection, and how far its streams of bytes were seen. */
 struct packet_socket {
         struct http_socket socket;
-        __u32 next[2]; /* sequence number, by direction */
-        __u8 is_known[2];
-        __u8 _pad[6];
+        __u64 next[2]; /* sequence number and SEQUENCE_KNOWN, by direction; 0: none yet */
 };
+#define SEQUENCE_KNOWN (1ULL << 32)
 
 struct {
         __uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -129,19 +128,21 @@ find_socket(struct __sk_buff *skb, struct bpf_sock *sk, _Bool has_bytes) {
         return http_socket_is_measured(&s->socket, bpf_get_socket_cookie(skb) * 2, pid) ? s : NULL;
 }
 
-/* What was seen already is left out; what was not is told to the parser. false: nothing is left. */
+/* What was seen already is left out; what was not is told to the parser. false: nothing is left. A packet
+ * and its retransmission may be here at once, on two CPUs: it is for the one who moves the position. */
 static __always_inline _Bool
 follow(struct packet_socket *s, struct http_work *w, struct segment *g, __u32 direction) {
-        __s32 ahead = s->is_known[direction] ? (__s32) (g->sequence - s->next[direction]) : 0;
+        __u64 *next = &s->next[direction & 1], before = *(volatile __u64 *) next,
+              after = SEQUENCE_KNOWN | (__u32) (g->sequence + g->length);
+        __s32 ahead = before ? (__s32) (g->sequence - (__u32) before) : 0;
         __u32 seen = ahead < 0 ? -(__u32) ahead : 0;
+
+        if (seen >= g->length || __sync_val_compare_and_swap(next, before, after) != before)
+                return 0;
 
         if (ahead > 0)
                 (void) http_skip(&s->socket.connection, w, ahead);
-        if (seen >= g->length)
-                return 0;
 
-        s->is_known[direction] = 1;
-        s->next[direction] = g->sequence + g->length;
         w->address = g->at + seen;
         w->length = g->length - seen;
         return 1;

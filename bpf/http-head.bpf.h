@@ -6,10 +6,15 @@
 
 #include "http-start.bpf.h"
 
+#define HTTP_SCAN_MAX 424U  /* words and lines passed in one go; a full buffer has 416 words */
 #define HTTP_LINES_MAX 64U  /* looked at in one go */
 #define HTTP_VALUE_MAX 256U /* bytes of a value; longer ones are not what they should be */
 #define HTTP_NAME_MAX 18U   /* "Transfer-Encoding:" */
 #define HTTP_LENGTH_LIMIT ((1ULL << 63) / 10)
+
+/* in small letters, as the next 6 and 9 bytes of the names are compared, too */
+#define HTTP_CONTENT HTTP_TEXT('c', 'o', 'n', 't', 'e', 'n', 't', '-')
+#define HTTP_TRANSFER HTTP_TEXT('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')
 
 enum http_number_state {
         HTTP_NUMBER_NONE,
@@ -40,6 +45,29 @@ static __always_inline void http_length_end(struct http_side *s, struct http_wor
         s->framing |= HTTP_FRAMING_LENGTH;
         w->state = HTTP_NUMBER_NONE;
         w->number = 0;
+}
+
+/* Most values of Content-Length: a blank, up to 7 digits, the end of the line. All digits at once: they lie
+ * in a word, the first lowest, before them as many '0' as are missing. */
+static __always_inline _Bool http_short_number(struct http_work *w, __u32 from, __u32 newline) {
+        __u64 zeros = 0x3030303030303030ULL, word, n;
+
+        from += http_byte(w, from) == ' ';
+        newline -= http_byte(w, newline - 1) == '\r';
+        n = newline - from;
+        if (n < 1 || n > 7)
+                return 0;
+
+        word = http_word(w, from) << (64 - 8 * n) | zeros >> (8 * n);
+        if (((word & 0xf0f0f0f0f0f0f0f0ULL) ^ zeros) |
+            (((word + 0x0606060606060606ULL) & 0xf0f0f0f0f0f0f0f0ULL) ^ zeros))
+                return 0;
+
+        word = (word & 0x0f0f0f0f0f0f0f0fULL) * (10 << 8 | 1) >> 8;    /* pairs of digits */
+        word = (word & 0x00ff00ff00ff00ffULL) * (100 << 16 | 1) >> 16; /* fours */
+        w->number = (word & 0x0000ffff0000ffffULL) * (10000ULL << 32 | 1) >> 32;
+        w->state = HTTP_NUMBER_DIGITS;
+        return 1;
 }
 
 /* One byte of Content-Length. */
@@ -118,15 +146,13 @@ http_value(struct http_connection *c, struct http_work *w, __u32 from, __u32 new
 }
 
 static __always_inline _Bool http_is_length(struct http_work *w, __u32 line) {
-        return (http_word(w, line) | HTTP_LOWER) == HTTP_TEXT('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
-                        http_byte(w, line + 7) == '-' &&
+        return (http_word(w, line) | HTTP_LOWER) == HTTP_CONTENT && http_byte(w, line + 7) == '-' &&
                         ((http_word(w, line + 8) | HTTP_LOWER) & HTTP_BYTES(6)) ==
                         HTTP_TEXT('l', 'e', 'n', 'g', 't', 'h', 0, 0);
 }
 
 static __always_inline _Bool http_is_coding(struct http_work *w, __u32 line) {
-        return (http_word(w, line) | HTTP_LOWER) == HTTP_TEXT('t', 'r', 'a', 'n', 's', 'f', 'e', 'r') &&
-                        http_byte(w, line + 8) == '-' &&
+        return (http_word(w, line) | HTTP_LOWER) == HTTP_TRANSFER && http_byte(w, line + 8) == '-' &&
                         (http_word(w, line + 9) | HTTP_LOWER) ==
                         HTTP_TEXT('e', 'n', 'c', 'o', 'd', 'i', 'n', 'g');
 }
@@ -143,7 +169,8 @@ http_length_line(struct http_connection *c, struct http_work *w, __u32 from, __u
 
         w->state = HTTP_NUMBER_NONE;
         w->number = 0;
-        http_value(c, w, from + 1, newline, 0);
+        if (!http_short_number(w, from + 1, newline))
+                http_value(c, w, from + 1, newline, 0);
         http_length_end(s, w);
         s->framing |= HTTP_FRAMING_FOLD_LENGTH;
 }
@@ -176,59 +203,102 @@ http_folded_line(struct http_connection *c, struct http_work *w, __u32 line, __u
         }
 }
 
-/* The header line in buffer[line … newline), which begins like one that matters. */
-static __always_inline void
-http_header(struct http_connection *c, struct http_work *w, __u32 line, __u32 newline) {
-        struct http_side *s = http_side_of(c, w);
+/* The header line from w->line to w->newline. */
+__noinline int http_header(struct http_connection *c, struct http_work *w) {
+        struct http_side *s;
+        __u32 line;
+
+        if (!c || !w)
+                return 0;
+        s = http_side_of(c, w);
+        line = w->line;
+        if (s->framing & HTTP_FRAMING_TRAILER)
+                return 0;
 
         if (http_is_blank(http_byte(w, line))) {
-                http_folded_line(c, w, line, newline);
-                return;
+                http_folded_line(c, w, line, w->newline);
+                return 0;
         }
 
-        s->framing &= ~(HTTP_FRAMING_FOLD_LENGTH | HTTP_FRAMING_FOLD_CODED);
+        s->framing &= ~HTTP_FRAMING_FOLDS;
         if (http_is_length(w, line))
-                http_length_line(c, w, line + 14, newline);
+                http_length_line(c, w, line + 14, w->newline);
         else if (http_is_coding(w, line))
-                http_coding_line(c, w, line + 17, newline);
+                http_coding_line(c, w, line + 17, w->newline);
+        return 0;
 }
 
-/* Whether the line needs http_header(): it may be one of ours, or come after one. */
+/* 0: the line at @at is one to look at: blank, folded, or with a name that begins like ours (or, seldom, its
+ * product overflows to 0). Of one that is cut off nobody knows, it stays unfinished anyway. No jumps: they
+ * are what the verifier would have to follow in each round of http_next_header(). */
+static __always_inline __u64 http_is_passed(struct http_work *w, __u32 at) {
+        __u64 word = http_word(w, at) | HTTP_LOWER;
+        __u64 length = (word ^ HTTP_CONTENT) | ((http_byte(w, at + 8) | 0x20) ^ 'l');
+        __u64 is_blank = ((__u64) http_byte(w, at) - (' ' + 1)) >> 63;
+
+        return (word ^ HTTP_TRANSFER) * length & (is_blank - 1);
+}
+
+/* Finds the next line to look at from w->at on, and puts it into w->line and w->newline. 0: there is none
+ * that is finished; w->at is where the unfinished one begins. Lines that say nothing are passed. */
+__noinline int http_next_header(struct http_work *w) {
+        __u32 at;
+
+        if (!w)
+                return 0;
+        at = w->line = w->at;
+        w->is_passed = http_is_passed(w, at);
+        w->has_passed = 0;
+
+        for (__u32 i = 0; i < HTTP_SCAN_MAX; i++) {
+                __u64 newlines;
+
+                if (at >= w->n)
+                        break;
+                newlines = http_newlines(http_word(w, at));
+                if (newlines == 0) {
+                        at += 8;
+                        continue;
+                }
+                at += http_first_byte(newlines) + 1;
+                if (at > w->n)
+                        break;
+
+                w->at = at;
+                w->newline = at - 1;
+                if (w->is_passed == 0)
+                        return 1;
+                w->has_passed = 1;
+                w->line = at;
+                w->is_passed = http_is_passed(w, at);
+        }
+        return 0;
+}
+
+/* Header lines from w->at on. 1 = they ended with a blank line, -2 = the last line is unfinished, 0 = go on;
+ * w->at is after the last finished line. */
+static __always_inline int http_headers(struct http_connection *c, struct http_work *w) {
+        for (__u32 i = 0; i < HTTP_LINES_MAX; i++) {
+                int r = http_next_header(w);
+
+                if (w->has_passed)
+                        http_side_of(c, w)->framing &= ~HTTP_FRAMING_FOLDS;
+                if (!r) /* or there are more than are looked at in one go */
+                        return w->has_passed ? 0 : -2;
+                if (w->newline == w->line || (w->newline == w->line + 1 && http_byte(w, w->line) == '\r'))
+                        return 1;
+                http_header(c, w);
+        }
+        return 0;
+}
+
+/* Whether an unfinished line that begins so needs http_header(): it may be one of ours, or come after one.
+ */
 static __always_inline _Bool http_may_matter(const struct http_side *s, __u8 first) {
-        if (s->framing & (HTTP_FRAMING_TRAILER | HTTP_FRAMING_FOLD_LENGTH | HTTP_FRAMING_FOLD_CODED))
+        if (s->framing & (HTTP_FRAMING_TRAILER | HTTP_FRAMING_FOLDS))
                 return !(s->framing & HTTP_FRAMING_TRAILER);
         first |= 0x20;
         return first == 'c' || first == 't';
-}
-
-/* The header line at w->at: 0 = it is done, 1 = it is blank, -2 = it is unfinished. */
-__noinline int http_header_line(struct http_connection *c, struct http_work *w) {
-        __u32 line, newline;
-
-        if (!c || !w)
-                return -2;
-        line = w->at;
-        newline = http_find_newline(w, line);
-        if (newline >= w->n)
-                return -2;
-
-        w->at = newline + 1;
-        if (newline == line || (newline == line + 1 && http_byte(w, line) == '\r'))
-                return 1;
-        if (http_may_matter(http_side_of(c, w), http_byte(w, line)))
-                http_header(c, w, line, newline);
-        return 0;
-}
-
-/* Header lines from w->at on, as http_header_line(). */
-static __always_inline int http_headers(struct http_connection *c, struct http_work *w) {
-        for (__u32 i = 0; i < HTTP_LINES_MAX; i++) {
-                int r = http_header_line(c, w);
-
-                if (r)
-                        return r;
-        }
-        return 0;
 }
 
 /* Whether an unfinished line of @n bytes has to be kept, to be read when it is complete. */
@@ -280,7 +350,7 @@ __noinline int http_unfinished(struct http_connection *c, struct http_work *w) {
         }
 
         if (!http_must_keep(s, w, n)) {
-                s->framing &= ~(HTTP_FRAMING_FOLD_LENGTH | HTTP_FRAMING_FOLD_CODED);
+                s->framing &= ~HTTP_FRAMING_FOLDS;
                 s->phase = HTTP_PHASE_SKIP_LINE;
                 w->at = w->n;
                 return 0;

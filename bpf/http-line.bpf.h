@@ -39,6 +39,19 @@ __noinline int http_method(struct http_work *w) {
         return -1;
 }
 
+/* The same of the methods that most requests have, 0 for all others. */
+static __always_inline int http_common_method(struct http_work *w) {
+        __u64 word = http_word(w, w->at);
+
+        if (w->n - w->at < 8)
+                return 0;
+        if ((word & HTTP_BYTES(4)) == HTTP_TEXT('G', 'E', 'T', ' ', 0, 0, 0, 0))
+                return 4;
+        if ((word & HTTP_BYTES(5)) == HTTP_TEXT('P', 'O', 'S', 'T', ' ', 0, 0, 0))
+                return 5;
+        return 0;
+}
+
 /* HTTP_PENDING_… of a method of @length bytes with its space. */
 static __always_inline __u32 http_method_flags(struct http_work *w, __u32 length) {
         __u64 word = http_word(w, w->at);
@@ -58,7 +71,9 @@ __noinline int http_request_line(struct http_work *w) {
 
         if (!w)
                 return -1;
-        method = http_method(w);
+        method = http_common_method(w);
+        if (!method)
+                method = http_method(w);
         if (method <= 0)
                 return method;
         w->target = w->at + method;

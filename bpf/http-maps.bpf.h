@@ -102,7 +102,10 @@ struct http_work {
         __u32 at, n, n_carried;
         __u32 target; /* position of the request target, HTTP_PENDING_… of the method */
         __u32 flags;
-        __u32 state; /* of the header value that is being read */
+        __u32 line, newline; /* the header line that was found */
+        __u64 is_passed;     /* 0: that line is to be looked at */
+        __u32 has_passed;    /* there were others before it */
+        __u32 state;         /* of the header value that is being read */
         __u64 number;
         __u8 buffer[HTTP_BUFFER + CPROF_HTTP_LINE_MAX]; /* words and lines are read beyond a position */
 };
@@ -231,7 +234,8 @@ static __always_inline struct http_work *http_claim(void) {
 }
 
 static __always_inline void http_release(struct http_work *w) {
-        (void) __sync_lock_test_and_set(&w->in_use, 0);
+        barrier();
+        *(volatile __u32 *) &w->in_use = 0; /* only programs of this CPU look */
 }
 
 /* Bytes of @c that the caller could not show: a start line that seems to be within a body is one. */

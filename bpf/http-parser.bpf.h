@@ -85,25 +85,27 @@ static __always_inline int http_read_on(HTTP_CONTEXT struct http_connection *c, 
 /* One state of the machine. 0 = go on, 1 = the piece is done. */
 __noinline int http_step(HTTP_CONTEXT struct http_connection *c, struct http_work *w) {
         struct http_side *s;
+        int r;
 
         if (!c || !w)
                 return 1;
         s = http_side_of(c, w);
-        if (w->at >= w->n && w->offset >= w->length)
-                return 1;
 
         switch (s->phase) {
         case HTTP_PHASE_BODY:
         case HTTP_PHASE_CHUNK_DATA:
-                return http_body(c, w);
+                r = http_body(c, w);
+                break;
         case HTTP_PHASE_UNTIL_CLOSE:
                 s->time_ns = http_now(w);
                 return 1;
         case HTTP_PHASE_LOST:
                 return 1;
         default:
-                return http_read_on(HTTP_CONTEXT_PASS c, w);
+                r = http_read_on(HTTP_CONTEXT_PASS c, w);
         }
+
+        return r || (w->at >= w->n && w->offset >= w->length);
 }
 
 /* Bytes may have been missed before: whether this piece, which should be within a body, is a message. */
@@ -153,7 +155,7 @@ static __always_inline int http_piece_begins(HTTP_CONTEXT struct http_connection
 __noinline int http_feed(HTTP_CONTEXT struct http_connection *c, struct http_work *w) {
         struct http_side *s;
 
-        if (!c || !w || !http_wanted(c))
+        if (!c || !w || w->length == 0 || !http_wanted(c))
                 return 0;
         s = http_side_of(c, w);
         w->offset = 0;
@@ -172,8 +174,7 @@ __noinline int http_feed(HTTP_CONTEXT struct http_connection *c, struct http_wor
                 if (http_step(HTTP_CONTEXT_PASS c, w))
                         return 0;
 
-        if (w->at < w->n || w->offset < w->length)
-                http_lost(c, w, CPROF_HTTP_LOSS_STEPS);
+        http_lost(c, w, CPROF_HTTP_LOSS_STEPS);
         return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "kernel.bpf.h"
 
 #define HTTP_HOOK CPROF_HTTP_HOOK_SOCKET
+#include "http-fork.bpf.h"
 #include "http-uring.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -27,7 +28,7 @@ static __always_inline struct http_socket *find_in_storage(struct sock *sk, __u3
         struct http_socket *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
         if (!s) {
-                if (!http_generation_of(pid))
+                if (!http_generation_of(http_owner_of(pid)))
                         return NULL;
 
                 s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);

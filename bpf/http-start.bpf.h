@@ -17,6 +17,7 @@
 #define HTTP_FRAMING_FOLD_LENGTH \
         (1U << 6) /* the last header was Content-Length: a folded line belongs to it */
 #define HTTP_FRAMING_FOLD_CODED (1U << 7) /* the same of Transfer-Encoding */
+#define HTTP_FRAMING_FOLDS (HTTP_FRAMING_FOLD_LENGTH | HTTP_FRAMING_FOLD_CODED)
 
 /* A start line was recognised. */
 static __always_inline void http_begin(struct http_connection *c, struct http_work *w, __u8 minor) {
@@ -78,10 +79,10 @@ __noinline int http_uri_is_cut(struct http_work *w) {
                 return 0;
         at = w->target;
 
-        for (__u32 i = 0; i < CPROF_HTTP_URI_MAX; i++) {
-                __u8 c = http_byte(w, at + i);
+        for (__u32 i = 0; i < CPROF_HTTP_URI_MAX; i += 8) {
+                __u64 word = http_word(w, at + i);
 
-                if (c <= ' ' || c == '?' || c == '#')
+                if (http_bytes_equal(word, '?') | http_bytes_equal(word, '#') | http_bytes_equal(word, ' '))
                         return 0;
         }
         return 1;
@@ -206,7 +207,8 @@ __noinline int http_start_out(struct http_connection *c, struct http_work *w) {
         if (status >= 200 || status == 101)
                 http_pair(c);
 
-        c->sides[HTTP_OUT].phase = HTTP_PHASE_SKIP_LINE; /* the reason */
-        w->at += HTTP_STATUS_PREFIX;
+        /* what follows looks like a header that says nothing: the last digit, a reason */
+        c->sides[HTTP_OUT].phase = HTTP_PHASE_HEADERS;
+        w->at += HTTP_STATUS_PREFIX - 1;
         return 0;
 }

@@ -5,6 +5,7 @@
 #include "kernel.bpf.h"
 
 #define HTTP_HOOK CPROF_HTTP_HOOK_SYSCALL
+#include "http-fork.bpf.h"
 #include "http-uring.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -24,7 +24,7 @@ static __always_inline struct http_socket *http_table_find(__u64 sk, __u64 inode
         struct http_socket *s = bpf_map_lookup_elem(&table, &sk);
 
         if (!s) {
-                if (!http_generation_of(pid))
+                if (!http_generation_of(http_owner_of(pid)))
                         return NULL;
 
                 (void) bpf_map_update_elem(&table, &sk, &table_nothing, BPF_NOEXIST);

@@ -189,16 +189,20 @@ __noinline int load_registers(void) {
         return 0;
 }
 
-/* What the interpreter runs on the current thread, behind the @n frames that are there. */
-static __always_inline void
-append_python(struct stack_buffer *b, const struct cprof_target *target, __u32 n) {
-        const struct python_walk *w = python_stack(target->python, target->python_runtime);
+/* What the interpreter runs on the current thread, behind the frames that are there. */
+static __always_inline void append_python(struct stack_buffer *b, const struct cprof_target *target) {
+        const struct python_walk *w;
+        __u32 n;
+
+        barrier(); /* else the verifier follows the rest for each number of frames apart */
+        w = python_stack(target->python, target->python_runtime);
 
         b->n_python = 0;
         b->python_end = CPROF_PYTHON_NONE;
         if (!w)
                 return;
 
+        n = b->n_kernel + b->n_user;
         barrier_var(n); /* checked in the register that is used, for 5.10 and 6.1 */
         if (n > 2 * CPROF_STACK_MAX)
                 return;
@@ -235,7 +239,7 @@ stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_
         b->end = end;
         if (end == CPROF_END_NONE)
                 count(CPROF_COUNTER_NO_USER_STACK, 1);
-        append_python(b, &target, n + b->n_user);
+        append_python(b, &target);
 
         hash = finish_stack(0, t->pid);
         send_stack(b, t, tid, hash, epoch);

@@ -2,15 +2,38 @@
 #include "daemon-http.h"
 
 #include "basic/log.h"
+#include "daemon-tls.h"
 
 struct DaemonHttp {
         HttpMonitor *monitor;
         HttpWatch *watch;
+        DaemonTls *tls; /* NULL: TLS libraries are not looked for */
 
         bool was_said, was_possible; /* what the journal was told last */
         size_t n_failed;             /* ditto: processes that could not be measured */
         bool read_fails;
 };
+
+static void on_watched(Process *p, void *userdata) {
+        DaemonHttp *h = userdata;
+        int r;
+
+        if (!h->tls)
+                return;
+
+        r = daemon_tls_process(h->tls, p);
+        if (r < 0)
+                log_debug_errno(r,
+                                "Failed to look for the TLS libraries of process %i: %m",
+                                (int) p->key.pid);
+}
+
+static void on_unwatched(Process *p, void *userdata) {
+        DaemonHttp *h = userdata;
+
+        if (h->tls)
+                daemon_tls_forget(h->tls, p);
+}
 
 static void on_refused(const Process *p, const UriRule *rule, const char *reason, void *userdata) {
         log_warning("Requests of '%s' in '%s' are not measured: %s.",
@@ -41,7 +64,15 @@ int daemon_http_new(
         if (r < 0)
                 return r;
 
+        if (config->tls) {
+                r = daemon_tls_new(host, probe, h->monitor, &h->tls);
+                if (r < 0)
+                        return r;
+        }
+
         events = (HttpWatchEvents){
+                .watched = on_watched,
+                .unwatched = on_unwatched,
                 .refused = on_refused,
                 .userdata = h,
         };
@@ -58,6 +89,7 @@ DaemonHttp *daemon_http_free(DaemonHttp *h) {
                 return NULL;
 
         http_watch_free(h->watch);
+        daemon_tls_free(h->tls);
         http_monitor_free(h->monitor);
         free(h);
         return NULL;
@@ -118,12 +150,28 @@ static void tell(DaemonHttp *h) {
 void daemon_http_sync(DaemonHttp *h, usec_t now_usec) {
         http_watch_sync(h->watch, now_usec);
         tell(h);
+        if (h->tls)
+                daemon_tls_tick(h->tls, now_usec);
 }
 
 bool daemon_http_has_work(const DaemonHttp *h) {
-        return false;
+        return h->tls && daemon_tls_has_work(h->tls);
 }
 
 bool daemon_http_step(DaemonHttp *h) {
-        return false;
+        return h->tls && daemon_tls_step(h->tls);
+}
+
+void daemon_http_mapped(DaemonHttp *h, pid_t pid, const char *path) {
+        if (h->tls)
+                daemon_tls_mapped(h->tls, pid, path);
+}
+
+void daemon_http_tls_losses(const DaemonHttp *h, uint64_t *ret_refused, uint64_t *ret_over_cap) {
+        DaemonTlsCounters counters = {};
+
+        if (h->tls)
+                daemon_tls_counters(h->tls, &counters);
+        *ret_refused = counters.n_refused;
+        *ret_over_cap = counters.n_over_cap;
 }

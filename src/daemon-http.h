@@ -33,10 +33,17 @@ void daemon_http_set_hook(DaemonHttp *h, ProbeHttpHook hook);
 void daemon_http_process_changed(DaemonHttp *h, Process *p);
 void daemon_http_process_removed(DaemonHttp *h, Process *p);
 
+/* Wired to TaskEvents. */
+void daemon_http_mapped(DaemonHttp *h, pid_t pid, const char *path);
+
 /* The two halves of a tick: sums of the second that ended, before processes that exited are removed; and who
  * is to be measured, when all of this tick's changes are known. */
 void daemon_http_read(DaemonHttp *h, usec_t slot_end_usec);
 void daemon_http_sync(DaemonHttp *h, usec_t now_usec);
+
+/* TLS libraries in processes that could not be attached to, and what was not looked at because of a limit.
+ */
+void daemon_http_tls_losses(const DaemonHttp *h, uint64_t *ret_refused, uint64_t *ret_over_cap);
 
 /* Idle work: whether there may be some, and one slice of it; returns whether there is more to do. */
 bool daemon_http_has_work(const DaemonHttp *h);

@@ -203,6 +203,12 @@ static void on_task_thinned(Task *t, const char *text, void *userdata) {
         sinks_task_thinned(&d->sinks, t, text);
 }
 
+static void on_mapped(pid_t pid, const char *path, void *userdata) {
+        Daemon *d = userdata;
+
+        daemon_http_mapped(d->http, pid, path);
+}
+
 int daemon_init_tasks(Daemon *d) {
         TaskManagerConfig config = {
                 .running_max = d->config.tasks_max,
@@ -216,6 +222,7 @@ int daemon_init_tasks(Daemon *d) {
                 .started = on_task_started,
                 .ended = on_task_ended,
                 .thinned = on_task_thinned,
+                .mapped = on_mapped,
                 .userdata = d,
         };
         const TriggerOps ops = {

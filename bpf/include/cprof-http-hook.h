@@ -12,14 +12,19 @@
 #define CPROF_HTTP_HOOK_CGROUP 2U
 #define CPROF_HTTP_HOOK_SYSCALL 3U
 
-/* Which processes this program may have to look at. Written by the daemon only. */
+/* Which processes this program may have to look at. Written by the daemon, but for children. */
 struct cprof_http_marks {
         /* changes when any process is watched or not any more: connections ask whose they are again */
         __u64 epoch;
         /* by pid modulo their number: 0 = not watched by this hook */
         __u64 bits[CPROF_HTTP_MARKS / 64];
+        /* Ditto, of children that the daemon has not seen yet. The program sets bits of the current half;
+         * the daemon takes the other one now and then, empties it and makes it the current one. */
+        __u64 children[2][CPROF_HTTP_MARKS / 64];
+        __u32 now; /* 0 or 1 */
+        __u32 _pad;
 };
-_Static_assert(sizeof(struct cprof_http_marks) == 8 + CPROF_HTTP_MARKS / 8, "ABI");
+_Static_assert(sizeof(struct cprof_http_marks) == 16 + 3 * CPROF_HTTP_MARKS / 8, "ABI");
 
 #define CPROF_HTTP_PORTS_MAX 8192U /* of all groups */
 

@@ -93,7 +93,9 @@ struct cprof_http_process {
         __u32 n_groups;
         __u32 hook;       /* CPROF_HTTP_HOOK_…: whose connections count */
         __u32 generation; /* of the watch, unique: connections of another one begin anew */
-        __u64 all;        /* rules without a URI: of each request */
+        __u32 rules;      /* which rules these are: the same number for all processes that have them */
+        __u32 _pad;
+        __u64 all; /* rules without a URI: of each request */
         struct cprof_http_group groups[CPROF_HTTP_GROUPS_MAX];
 };
-_Static_assert(sizeof(struct cprof_http_process) == 32 + 24 * CPROF_HTTP_GROUPS_MAX, "ABI");
+_Static_assert(sizeof(struct cprof_http_process) == 40 + 24 * CPROF_HTTP_GROUPS_MAX, "ABI");

@@ -57,6 +57,9 @@ typedef struct BusContext {
                        usec_t span_usec,
                        unsigned max,
                        BusHottest *request);
+        /* TLS libraries in processes that were refused, and those above a limit. NULL: none are looked for.
+         */
+        void (*tls_losses)(void *userdata, uint64_t *ret_refused, uint64_t *ret_over_cap);
         void *userdata;
 } BusContext;
 

@@ -220,20 +220,14 @@ json_t *http_view_to_json(const HttpView *v, const char *unit) {
 }
 
 const char *view_milliseconds(double ms, char buf[static VIEW_TEXT_MAX]) {
-        bool seconds = ms >= 999.5;
-        double value = seconds ? ms / 1000 : ms;
+        const char *unit = ms < 0.9995 ? "us" : ms < 999.5 ? "ms" : "s";
+        double value = ms < 0.9995 ? ms * 1000 : ms < 999.5 ? ms : ms / 1000;
+        int digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
 
         if (isnan(ms))
                 return strcpy(buf, "-");
 
-        (void) snprintf(buf,
-                        VIEW_TEXT_MAX,
-                        "%.*f%s",
-                        value < 9.995                   ? 2
-                                        : value < 99.95 ? 1
-                                                        : 0,
-                        value,
-                        seconds ? "s" : "ms");
+        (void) snprintf(buf, VIEW_TEXT_MAX, "%.*f%s", digits, value, unit);
         return buf;
 }
 

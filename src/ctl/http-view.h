@@ -52,7 +52,7 @@ void http_view_done(HttpView *v);
 /* NULL: out of memory. */
 json_t *http_view_to_json(const HttpView *v, const char *unit);
 
-/* "1.23ms", "250ms", "2.5s", "-" for NAN: at most seven columns. */
+/* "31.4us", "1.23ms", "250ms", "2.50s", "-" for NAN: at most six columns up to a quarter of an hour. */
 const char *view_milliseconds(double ms, char buf[static VIEW_TEXT_MAX]);
 /* "all requests" for "". */
 const char *http_uri_in_words(const char *uri);

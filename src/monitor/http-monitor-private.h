@@ -47,6 +47,7 @@ struct HttpMonitor {
         Probe *probe; /* borrowed */
         ProbeHttpHook hook;
         bool is_armed;
+        bool was_just_armed; /* that takes a while: the seconds of it are not missed */
         size_t n_in_kernel;
         const char *last_reason; /* of a process that could not be measured */
 

@@ -128,7 +128,7 @@ static int arm(HttpMonitor *m, const char **ret_reason) {
                 return r;
         }
 
-        m->is_armed = true;
+        m->is_armed = m->was_just_armed = true;
         return 0;
 }
 
@@ -325,7 +325,8 @@ static int read_seconds(HttpMonitor *m, uint64_t second) {
         const uint64_t n_kept = CPROF_HTTP_SECONDS - 1;
         int r = 0;
 
-        m->n_missed += second - first;
+        m->n_missed += m->was_just_armed ? 0 : second - first;
+        m->was_just_armed = false;
         if (second - first >= n_kept)
                 first = second - n_kept + 1;
 

@@ -19,6 +19,7 @@ struct HttpWatch {
         HttpWatchEvents events;
 
         HttpCompiled *lists;
+        size_t n_refusing; /* lists not all of whose rules are measured: mostly none */
 
         pid_t changed[CHANGED_MAX];
         size_t n_changed;
@@ -154,8 +155,10 @@ static int watch(HttpWatch *w, Process *p, const UriRule *const *rules, size_t n
                 return r;
 
         c->is_used = true;
-        if (is_new)
+        if (is_new) {
+                w->n_refusing += c->n_refused > 0;
                 tell_refused(w, p, c);
+        }
         if (c->n_rules == 0) {
                 unwatch(w, p);
                 return 0;
@@ -200,8 +203,11 @@ static void sync_all(HttpWatch *w, usec_t now_usec) {
         sync_process(w, p, now_usec);
 
         HASH_ITER(hh, w->lists, c, next_list) {
-                if (!c->is_used)
-                        http_compiled_drop(&w->lists, c);
+                if (c->is_used)
+                        continue;
+
+                w->n_refusing -= c->n_refused > 0;
+                http_compiled_drop(&w->lists, c);
         }
 }
 
@@ -235,6 +241,9 @@ const char *http_watch_refusal(const HttpWatch *w, const Process *p, const UriRu
         assert(w);
         assert(p);
         assert(rule);
+
+        if (w->n_refusing == 0)
+                return NULL;
 
         n = MIN_OF(process_uri_rules(p, rules, ELEMENTSOF(rules)), ELEMENTSOF(rules));
         c = n > 0 ? http_compiled_find(w->lists, rules, n) : NULL;

@@ -24,13 +24,15 @@ typedef struct Builder {
         const char *paths[CPROF_HTTP_RULES_MAX];
         uint64_t paths_accepts[CPROF_HTTP_RULES_MAX];
         size_t n_paths, n_paths_taken, n_paths_bytes; /* bytes: of those that are not taken by an item */
-        size_t *rule;                                 /* being worked on */
-        char **reterr_message;
+        size_t rule;                                  /* being worked on */
+        char *message;                                /* why it is refused */
+        char **reasons;                               /* where it is left out, or NULL */
 } Builder;
 
 static void builder_done(Builder *b) {
         for (size_t i = 0; i < b->n_items; i++)
                 dfa_free(b->items[i].dfa);
+        free(b->message);
 }
 
 void uri_groups_done(UriGroups *g) {
@@ -38,14 +40,25 @@ void uri_groups_done(UriGroups *g) {
                 dfa_free(g->dfas[i]);
 }
 
-static int refuse(const Builder *b) {
+/* The rule does not fit. */
+static int refuse(Builder *b) {
         return policy_refuse(
                         -E2BIG,
-                        b->reterr_message,
+                        &b->message,
                         "does not fit beside the other rules of the process: they need more than %u "
                         "automata of %u states",
                         CPROF_HTTP_GROUPS_MAX,
                         URI_STATES_MAX);
+}
+
+/* Whether to go on after the rule gave @r, an error: without it if it was refused. */
+static int leave_out(Builder *b, int r) {
+        if (!b->reasons || (r != -EINVAL && r != -E2BIG))
+                return r;
+
+        free(b->reasons[b->rule]);
+        b->reasons[b->rule] = TAKE_PTR(b->message);
+        return 0;
 }
 
 static int paths_dfa(Builder *b, size_t first, size_t n, Dfa **ret_dfa) {
@@ -74,22 +87,25 @@ static int take_paths(Builder *b) {
 
         for (size_t i = first; i < first + n; i++) {
                 item = &b->items[b->n_items];
-                *b->rule = item->rule = (size_t) __builtin_ctzll(b->paths_accepts[i]);
+                b->rule = item->rule = (size_t) __builtin_ctzll(b->paths_accepts[i]);
                 item->n_paths = 0;
                 r = paths_dfa(b, i, 1, &item->dfa);
+                if (r >= 0)
+                        b->n_items++;
+                else
+                        r = leave_out(b, r == -E2BIG ? refuse(b) : r);
                 if (r < 0)
-                        return r == -E2BIG ? refuse(b) : r;
-                b->n_items++;
+                        return r;
         }
 
         return 0;
 }
 
 static int add_path(Builder *b, const UriRule *rule, uint64_t bit) {
-        size_t length, number = *b->rule;
+        size_t length, number = b->rule;
         int r;
 
-        r = uri_path_check(rule, b->reterr_message);
+        r = uri_path_check(rule, &b->message);
         if (r < 0)
                 return r;
 
@@ -98,7 +114,7 @@ static int add_path(Builder *b, const UriRule *rule, uint64_t bit) {
                 r = take_paths(b);
                 if (r < 0)
                         return r;
-                *b->rule = number;
+                b->rule = number;
         }
 
         b->paths[b->n_paths] = rule->text;
@@ -111,8 +127,8 @@ static int add_regex(Builder *b, const UriRule *rule, uint64_t bit) {
         Item *item = &b->items[b->n_items];
         int r;
 
-        item->rule = *b->rule;
-        r = uri_rule_dfa(rule, bit, &b->budget, &item->dfa, b->reterr_message);
+        item->rule = b->rule;
+        r = uri_rule_dfa(rule, bit, &b->budget, &item->dfa, &b->message);
         if (r < 0)
                 return r;
 
@@ -120,24 +136,54 @@ static int add_regex(Builder *b, const UriRule *rule, uint64_t bit) {
         return 0;
 }
 
-static int make_items(Builder *b, const UriRule *rules, size_t n) {
-        int r = 0;
+static int add_rule(Builder *b, const UriRule *rule) {
+        uint64_t bit = UINT64_C(1) << b->rule;
 
+        switch (rule->kind) {
+        case URI_RULE_ALL:
+                b->groups->all |= bit;
+                return 0;
+        case URI_RULE_EXACT:
+                return add_path(b, rule, bit);
+        case URI_RULE_REGEX:
+                return add_regex(b, rule, bit);
+        }
+
+        assert(false);
+        return -EINVAL;
+}
+
+static int make_items_of_kind(Builder *b, UriRuleKind kind, const UriRule *rules, size_t n) {
         for (size_t i = 0; i < n; i++) {
-                uint64_t bit = UINT64_C(1) << i;
+                int r;
 
-                *b->rule = i;
-                if (rules[i].kind == URI_RULE_EXACT)
-                        r = add_path(b, &rules[i], bit);
-                else if (rules[i].kind == URI_RULE_REGEX)
-                        r = add_regex(b, &rules[i], bit);
-                else
-                        b->groups->all |= bit;
+                if (rules[i].kind != kind)
+                        continue;
+
+                b->rule = i;
+                r = add_rule(b, &rules[i]);
+                if (r < 0)
+                        r = leave_out(b, r);
                 if (r < 0)
                         return r;
         }
 
-        return take_paths(b);
+        return 0;
+}
+
+/* Paths first: they need little, and expressions that need much must not be in their way. */
+static int make_items(Builder *b, const UriRule *rules, size_t n) {
+        int r;
+
+        r = make_items_of_kind(b, URI_RULE_ALL, rules, n);
+        if (r >= 0)
+                r = make_items_of_kind(b, URI_RULE_EXACT, rules, n);
+        if (r >= 0)
+                r = take_paths(b);
+        if (r >= 0)
+                r = make_items_of_kind(b, URI_RULE_REGEX, rules, n);
+
+        return r;
 }
 
 /* All of @n items, halves first: each state is made log(n) times, while one item after another would make it
@@ -214,10 +260,12 @@ static int add_apart(Builder *b, const Item *item) {
                 Dfa *dfa;
                 int r;
 
-                *b->rule = (size_t) __builtin_ctzll(b->paths_accepts[i]);
+                b->rule = (size_t) __builtin_ctzll(b->paths_accepts[i]);
                 r = paths_dfa(b, i, 1, &dfa);
                 if (r >= 0)
                         r = add_to_groups(b, dfa);
+                if (r < 0)
+                        r = leave_out(b, r == -E2BIG ? refuse(b) : r);
                 if (r < 0)
                         return r;
         }
@@ -230,33 +278,53 @@ static int make_several(Builder *b) {
                 Item *item = &b->items[i];
                 int r;
 
-                *b->rule = item->rule;
+                b->rule = item->rule;
                 r = add_to_groups(b, TAKE_PTR(item->dfa));
                 if (r == -E2BIG && item->n_paths > 1)
                         r = add_apart(b, item);
+                else if (r < 0)
+                        r = leave_out(b, r == -E2BIG ? refuse(b) : r);
                 if (r < 0)
-                        return r == -E2BIG ? refuse(b) : r;
+                        return r;
         }
 
         return 0;
 }
 
+static int build(Builder *b, const UriRule *rules, size_t n) {
+        int r;
+
+        r = make_items(b, rules, n);
+        if (r < 0 || b->n_items == 0)
+                return r;
+
+        r = make_one(b);
+        return r == -E2BIG ? make_several(b) : r;
+}
+
 int uri_groups_init(
-                UriGroups *g, const UriRule *rules, size_t n, size_t *reterr_rule, char **reterr_message) {
+                UriGroups *g,
+                const UriRule *rules,
+                size_t n,
+                char **reasons,
+                size_t *reterr_rule,
+                char **reterr_message) {
         _cleanup_(builder_done) Builder b = {
                 .groups = g,
                 .budget = { DFA_STEPS_MAX },
-                .rule = reterr_rule,
-                .reterr_message = reterr_message,
+                .reasons = reasons,
         };
         int r;
 
         *g = (UriGroups){};
 
-        r = make_items(&b, rules, n);
-        if (r < 0 || b.n_items == 0)
-                return r;
+        r = build(&b, rules, n);
+        if (r < 0) {
+                if (reterr_rule)
+                        *reterr_rule = b.rule;
+                if (reterr_message)
+                        *reterr_message = TAKE_PTR(b.message);
+        }
 
-        r = make_one(&b);
-        return r == -E2BIG ? make_several(&b) : r;
+        return r;
 }

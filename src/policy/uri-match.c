@@ -76,7 +76,6 @@ int uri_match_new(
                 char **reterr_message) {
         _cleanup_(uri_match_freep) UriMatch *m = NULL;
         _cleanup_(uri_groups_done) UriGroups groups = {};
-        size_t rule;
         int r;
 
         assert(rules);
@@ -87,12 +86,9 @@ int uri_match_new(
         if (!m)
                 return -ENOMEM;
 
-        r = uri_groups_init(&groups, rules, n, &rule, reterr_message);
-        if (r < 0) {
-                if (reterr_rule)
-                        *reterr_rule = rule;
+        r = uri_groups_init(&groups, rules, n, /* reasons= */ NULL, reterr_rule, reterr_message);
+        if (r < 0)
                 return r;
-        }
 
         m->rules.n_rules = (unsigned) n;
         m->rules.all = groups.all;
@@ -105,6 +101,16 @@ int uri_match_new(
 
         *ret_match = TAKE_PTR(m);
         return 0;
+}
+
+int uri_rules_select(const UriRule *rules, size_t n, char **reasons) {
+        _cleanup_(uri_groups_done) UriGroups groups = {};
+
+        assert(rules);
+        assert(n >= 1 && n <= CPROF_HTTP_RULES_MAX);
+        assert(reasons);
+
+        return uri_groups_init(&groups, rules, n, reasons, NULL, NULL);
 }
 
 const HttpRules *uri_match_rules(const UriMatch *m) {

@@ -116,3 +116,18 @@ void http_hooks_renew(ProbeHttp *h) {
                 if (h->hooks[i].marks)
                         set_volatile(h->hooks[i].marks->epoch, h->epoch);
 }
+
+void http_hooks_age(ProbeHttp *h) {
+        for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++) {
+                struct cprof_http_marks *marks = h->hooks[i].marks;
+                uint32_t other;
+
+                if (!marks)
+                        continue;
+
+                other = !marks->now;
+                for (unsigned k = 0; k < ELEMENTSOF(marks->children[other]); k++)
+                        set_volatile(marks->children[other][k], 0);
+                set_volatile(marks->now, other);
+        }
+}

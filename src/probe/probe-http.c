@@ -6,6 +6,8 @@
 
 #include <bpf/bpf.h>
 
+#define CHILD_SEC 3U /* as HTTP_CHILD_NSEC of http-fork.bpf.h */
+
 int probe_http_new(const PidNamespace *ns, const ProbeConfig *config, ProbeHttp **ret_http) {
         ProbeHttp *h;
 
@@ -152,6 +154,7 @@ static int publish(ProbeHttp *h, const HttpProcess *p) {
                 .n_groups = rules->n_groups,
                 .hook = (uint32_t) p->hook,
                 .generation = ++h->generation ?: ++h->generation,
+                .rules = p->rules,
                 .all = rules->all,
         };
         uint32_t pid = (uint32_t) p->pid;
@@ -284,6 +287,15 @@ void probe_http_unwatch_process(ProbeHttp *h, pid_t pid) {
         withdraw(h, p);
 }
 
+static void tick_hooks(ProbeHttp *h, uint64_t second) {
+        if (second % CHILD_SEC == 0)
+                http_hooks_age(h);
+
+        for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
+                if (h->hooks[i].n_processes > 0 && h->hooks[i].type->tick)
+                        h->hooks[i].type->tick(h->hooks + i);
+}
+
 int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *userdata) {
         _cleanup_(freep) struct cprof_http_cell *buffer = NULL;
         HttpProcess *p, *next;
@@ -293,10 +305,7 @@ int probe_http_read_second(ProbeHttp *h, uint64_t second, ProbeHttpFn fn, void *
                 return -ENOENT;
 
         http_tls_sweep(h);
-        for (ProbeHttpHook i = 0; i < _PROBE_HTTP_HOOK_MAX; i++)
-                if (h->hooks[i].n_processes > 0 && h->hooks[i].type->tick)
-                        h->hooks[i].type->tick(h->hooks + i);
-
+        tick_hooks(h, second);
         buffer = calloc(h->maps.n_cpus, sizeof(buffer[0]));
         if (!buffer)
                 return -ENOMEM;

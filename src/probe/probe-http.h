@@ -110,6 +110,8 @@ int http_hook_watch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p, const Pr
 void http_hook_unwatch(HttpHook *hook, ProbeHttp *h, const HttpProcess *p);
 /* All connections ask again whose they are. */
 void http_hooks_renew(ProbeHttp *h);
+/* Once in a while: forgets marks of children that are older than since the last but one time. */
+void http_hooks_age(ProbeHttp *h);
 
 /* probe-http-tls.c */
 int http_tls_attach(ProbeHttp *h, HttpProcess *p, const ProbeTls *tls);

@@ -27,6 +27,8 @@ void http_bed_close(HttpBed *b);
 void http_bed_reset(HttpBed *b);
 /* -EOPNOTSUPP for the hook on sockets before Linux 6.3. */
 int http_bed_watch(HttpBed *b, pid_t pid, ProbeHttpHook hook, const char *cgroup);
+/* Reads the seconds that are over; to be called more often than each second. */
+void http_bed_catch_up(HttpBed *b);
 /* Waits for the end of the running second and reads all up to it. */
 void http_bed_read(HttpBed *b);
 uint64_t http_bed_counter(HttpBed *b, pid_t pid, enum cprof_http_loss counter);

@@ -16,6 +16,7 @@ TestSuite(http, .timeout = 180); /* emulated machines load slowly */
 
 typedef struct Client {
         const HttpServer *server;
+        HttpBed *bed;
         int fd;
 } Client;
 
@@ -24,10 +25,12 @@ static void get(Client *c, const char *uri, unsigned status) {
                 cr_assert_eq(http_client_get_once(c->server, uri), status);
         else
                 cr_assert_eq(http_client_get(c->fd, uri), status);
+
+        http_bed_catch_up(c->bed);
 }
 
-static void make_requests(const HttpServer *s) {
-        Client c = { .server = s, .fd = -EBADF };
+static void make_requests(const HttpServer *s, HttpBed *b) {
+        Client c = { .server = s, .bed = b, .fd = -EBADF };
 
         for (unsigned i = 0; i < 40; i++) {
                 if (i % 10 == 0 && !s->until_close) {
@@ -85,7 +88,7 @@ static void count_server(HttpBed *b, HttpServer *s, ProbeHttpHook hook) {
         cr_expect_eq(b->hook, hook);
         http_bed_reset(b);
 
-        make_requests(s);
+        make_requests(s, b);
         http_bed_read(b);
         expect_sums(b);
         cr_expect_eq(http_bed_losses(b, s->pid), 0u, "%s", what);
@@ -193,7 +196,7 @@ Test(http, receives_of_io_uring_that_are_not_seen_are_counted) {
         http_server_start(&s);
         cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
         http_bed_reset(&b);
-        make_requests(&s);
+        make_requests(&s, &b);
         cr_expect_geq(http_bed_counter(&b, s.pid, CPROF_HTTP_LOSS_IO_URING), N_ALL);
 
         probe_http_unwatch(b.probe, s.pid);

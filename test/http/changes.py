@@ -28,6 +28,7 @@ def row(name, after, logged, sent=None, mean=False):
         "failures": [],
         "mean_ours_usec": after.mean_usec("all") if mean else None,
         "mean_theirs_usec": logged.usec["all"] / logged.total["all"] if mean else None,
+        "means_compare": True,
         "mean_tolerance_usec": 0,
         "is_invisible": False,
         "notes": after.notes,

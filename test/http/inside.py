@@ -59,7 +59,9 @@ def make_row(server, after, logged, load):
         "mean_ours_usec": after.mean_usec("/slow"),
         "mean_theirs_usec": logged.usec["/slow"] / n_slow if n_slow else None,
         # 50 us, and what a clock of milliseconds makes of so many times in all but one of 400 cases
-        "mean_tolerance_usec": 50 + rounding,
+        # packets come before anybody reads them: by them, waiting for the process is part of the time
+        "means_compare": "cgroup" not in after.hooks,
+        "mean_tolerance_usec": 50 + rounding + server.slack_usec,
         "is_invisible": server.is_invisible,
         "notes": after.notes,
     }
@@ -100,11 +102,14 @@ def mean_again(server, row):
 
 def means_are_near(row):
     mine, others = row["mean_ours_usec"], row["mean_theirs_usec"]
-    return mine is None or others is None or abs(mine - others) <= row["mean_tolerance_usec"]
+    return mine is None or others is None or not row["means_compare"] or abs(mine - others) <= row["mean_tolerance_usec"]
 
 
 def run_hook(bed):
     servers.start_plain()
+    if bed == "cgroup":
+        # packets of TCP are all that it sees, and not the first of a connection that is accepted with it (TCP_DEFER_ACCEPT)
+        servers.GUNICORN.is_invisible = servers.APACHE.is_invisible = True
     some = servers.PLAIN + servers.PROXIED + servers.URING
     servers.wait_for(some)
     ours.measure({s.unit for s in some})
@@ -116,7 +121,7 @@ def run_tls(bed):
     servers.start_plain()
     servers.start_tls()
     servers.wait_for(servers.TLS)
-    ours.measure({s.unit for s in servers.TLS if not s.is_invisible})
+    ours.measure({s.unit for s in servers.TLS})
     return count(servers.TLS, 4)
 
 

@@ -130,7 +130,7 @@ def measure(units, seconds=30):
     left = list(units)
     while left:
         if time.monotonic() > end:
-            raise TimeoutError(f"not measured: {left}")
+            raise TimeoutError(f"not measured: {[get_http(u) for u in left]}")
         time.sleep(0.2)
         left = [u for u in left if not is_measured(u)]
 
@@ -140,4 +140,5 @@ def is_measured(unit):
         processes = get_http(unit)[1]
     except RuntimeError:  # the daemon does not know it yet
         return False
-    return bool(processes) and all(p[2] for p in processes)
+    # measured, or why not
+    return bool(processes) and all(p[2] or p[4] for p in processes)

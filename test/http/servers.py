@@ -19,6 +19,7 @@ class Server:
     tls: bool = False
     log: str = ""  # below WORK
     tick_usec: float = 0  # of the clock that the log's times come from; 0 = microseconds
+    slack_usec: float = 0  # what its time has not: HAProxy's clock stands still while it works, Apache's ends before the write
     without: str = ""  # what load.py must not ask for
     garbage: bool = False  # the log has requests that are none
     is_invisible: bool = False  # nobody can see into this one's TLS: cprofd has to say so
@@ -32,24 +33,26 @@ class Server:
         return arguments + ["--slow", "300" if self.tick_usec else "100"]
 
 
+APACHE = Server("Apache httpd", "http-apache", 8110, log="apache.log", slack_usec=50)
 PLAIN = (
     Server("nginx", "http-nginx", 8100, log="nginx.log", tick_usec=1000, garbage=True),
-    Server("Apache httpd", "http-apache", 8110, log="apache.log"),
-    Server("HAProxy", "http-haproxy", 8120, log="haproxy.log"),
+    APACHE,
+    Server("HAProxy", "http-haproxy", 8120, log="haproxy.log", slack_usec=100),
     Server("Go net/http", "http-go", 8140, log="go.log"),
     Server("Node http", "http-node", 8150, log="node.log"),
     Server("Python http.server", "http-python", 8160, log="python.log"),
     Server("Java HttpServer", "http-java", 8170, log="java.log"),
 )
+GUNICORN = Server("gunicorn, Unix socket", "http-gunicorn", log="gunicorn.log", behind="nginx before gunicorn")
 PROXIED = (
     Server("nginx before gunicorn", "http-nginx", 8102, log="nginx-proxy.log", tick_usec=1000),
-    Server("gunicorn, Unix socket", "http-gunicorn", log="gunicorn.log", behind="nginx before gunicorn"),
+    GUNICORN,
 )
 URING = (Server("io_uring", "http-uring", 8180, log="uring.log", without="chunked-requests,1.0,expect,/chunked"),)
 TLS = (
     Server("nginx TLS", "http-nginx", 8101, tls=True, log="nginx-tls.log", tick_usec=1000),
-    Server("Apache httpd TLS", "http-apache", 8111, tls=True, log="apache-tls.log"),
-    Server("HAProxy TLS", "http-haproxy-tls", 8121, tls=True, log="haproxy-tls.log"),
+    Server("Apache httpd TLS", "http-apache", 8111, tls=True, log="apache-tls.log", slack_usec=50),
+    Server("HAProxy TLS", "http-haproxy-tls", 8121, tls=True, log="haproxy-tls.log", slack_usec=100),
     Server("lighttpd TLS (GnuTLS)", "http-lighttpd", 8131, tls=True, log="lighttpd-tls.log"),
     Server("Go crypto/tls", "http-go-tls", 8141, tls=True, log="go-tls.log"),
     Server("Node https", "http-node-tls", 8151, tls=True, log="node-tls.log"),

@@ -147,6 +147,15 @@ Test(http_floods, headers_without_end_in_one_piece, .init = set_up, .fini = tear
         check(&(Edge){ "lines", {}, { { 2, 0, 1, 2 }, {}, { 2, 0, 1, 2 } }, {} });
 }
 
+Test(http_floods, a_piece_may_end_after_a_thousand_lines, .init = set_up, .fini = tear_down) {
+        add(BED_IN, "GET /evil HTTP/1.1\r\n");
+        add_repeated(BED_IN, "a\n", 1000);
+        add_repeated(BED_IN, "a\nc\nt\n", 200);
+        add(BED_IN, "Content-Length: 4\r\n\r\nbody" EVIL);
+        add(BED_OUT, FAILED OK);
+        check(&(Edge){ "lines at the end", {}, { { 2, 0, 1, 2 }, {}, { 2, 0, 1, 2 } }, {} });
+}
+
 Test(http_floods, a_length_line_too_long_to_keep_is_counted, .init = set_up, .fini = tear_down) {
         add(BED_IN, "GET /evil HTTP/1.1\r\n");
         add_filled(BED_IN, "Content-Length: ", ' ', 3000);

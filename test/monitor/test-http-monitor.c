@@ -202,21 +202,32 @@ Test(http_monitor,
      .fini = teardown) {
         cr_assert_eq(end_of(99), 0);
         cr_assert_eq(watch(1, &all, 1), 1);
-        fake_http_requests(&w.fake, 1, 0, 100, 1, 0, MS);
-        fake_http_requests(&w.fake, 1, 0, 101, 10, 0, MS);
-        fake_http_requests(&w.fake, 1, 0, 102, 100, 0, MS);
-        cr_assert_eq(end_of(102), 0);
+        fake_http_requests(&w.fake, 1, 0, 100, 0, 0, MS);
+        cr_assert_eq(end_of(100), 0);
+        fake_http_requests(&w.fake, 1, 0, 101, 1, 0, MS);
+        fake_http_requests(&w.fake, 1, 0, 102, 10, 0, MS);
+        fake_http_requests(&w.fake, 1, 0, 103, 100, 0, MS);
+        cr_assert_eq(end_of(103), 0);
 
         cr_expect_float_eq(rate(process(1), &all), 100, 1e-9);
         cr_expect_eq(total(process(1), &all), 111);
         cr_expect_eq(http_monitor_n_missed(w.m), 2);
 
         /* the kernel has it no more */
-        fake_http_requests(&w.fake, 1, 0, 103, 1000, 0, MS);
-        cr_assert_eq(end_of(110), 0);
+        fake_http_requests(&w.fake, 1, 0, 104, 1000, 0, MS);
+        cr_assert_eq(end_of(111), 0);
         cr_expect_float_eq(rate(process(1), &all), 0, 1e-9);
         cr_expect_eq(total(process(1), &all), 111);
         cr_expect_eq(http_monitor_n_missed(w.m), 9);
+}
+
+Test(http_monitor, seconds_that_arming_took_are_not_missed, .init = setup, .fini = teardown) {
+        cr_assert_eq(end_of(99), 0);
+        cr_assert_eq(watch(1, &all, 1), 1);
+        cr_assert_eq(end_of(102), 0);
+        cr_expect_eq(http_monitor_n_missed(w.m), 0);
+        cr_assert_eq(end_of(104), 0);
+        cr_expect_eq(http_monitor_n_missed(w.m), 1);
 }
 
 Test(http_monitor, a_tick_within_the_same_second_changes_nothing, .init = setup, .fini = teardown) {

@@ -42,7 +42,7 @@ static bool may_be_refused(const char *message) {
         static const char *const reasons[] = {
                 "(class of Unicode) is not supported",
                 "(upper and lower case beyond ASCII) is not supported",
-                "too complex: needs more than",
+                "too complex: ",
                 "repeats too much",
                 "is not followed by a name of letters", /* RE2 has letters beyond ASCII, Go has not */
                 "matches no path: ",

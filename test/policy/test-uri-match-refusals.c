@@ -190,6 +190,13 @@ Test(uri_match_refusals, limits_are_as_said) {
         expect_message(URI_RULE_REGEX, deep, 0, NULL);
 }
 
+static void make_unfriendly(UriRule rules[static CPROF_HTTP_RULES_MAX], char texts[][32]) {
+        for (unsigned i = 0; i < CPROF_HTTP_RULES_MAX; i++) {
+                snprintf(texts[i], 32, "a%u.*b%u", i, i);
+                rules[i] = (UriRule){ URI_RULE_REGEX, texts[i] };
+        }
+}
+
 Test(uri_match_refusals, last_rule_that_does_not_fit_is_named) {
         _cleanup_(freep) char *message = NULL;
         UriRule rules[CPROF_HTTP_RULES_MAX];
@@ -197,10 +204,7 @@ Test(uri_match_refusals, last_rule_that_does_not_fit_is_named) {
         UriMatch *m = NULL;
         size_t number = 0;
 
-        for (unsigned i = 0; i < CPROF_HTTP_RULES_MAX; i++) {
-                snprintf(texts[i], sizeof(texts[i]), "a%u.*b%u", i, i);
-                rules[i] = (UriRule){ URI_RULE_REGEX, texts[i] };
-        }
+        make_unfriendly(rules, texts);
 
         cr_assert_eq(uri_match_new(rules, CPROF_HTTP_RULES_MAX, &m, &number, &message), -E2BIG);
         cr_expect_str_eq(
@@ -214,4 +218,35 @@ Test(uri_match_refusals, last_rule_that_does_not_fit_is_named) {
         cr_assert_eq(uri_match_new(rules, number, &m, NULL, NULL), 0);
         cr_expect_eq(uri_match_rules(m)->n_groups, CPROF_HTTP_GROUPS_MAX);
         uri_match_free(m);
+}
+
+Test(uri_match_refusals, rules_that_go_together_are_selected_at_once) {
+        char *reasons[CPROF_HTTP_RULES_MAX] = {}, texts[CPROF_HTTP_RULES_MAX][32];
+        UriRule rules[CPROF_HTTP_RULES_MAX], selected[CPROF_HTTP_RULES_MAX];
+        _cleanup_(uri_match_freep) UriMatch *m = NULL;
+        size_t n = 0;
+
+        make_unfriendly(rules, texts);
+        rules[1].text = (char *) "/a(?=b)";
+        rules[2] = (UriRule){ URI_RULE_EXACT, (char *) "/a b" };
+        rules[3] = (UriRule){ URI_RULE_EXACT, (char *) "/last" };
+        rules[4] = (UriRule){};
+        cr_assert_eq(uri_rules_select(rules, CPROF_HTTP_RULES_MAX, reasons), 0);
+
+        cr_expect_null(reasons[0]);
+        cr_expect_str_eq(reasons[1], "column 3: '(?=' (lookahead) is not supported");
+        cr_expect_str_eq(reasons[2], "column 3: byte 20 ends the path");
+        cr_expect_null(reasons[3]);
+        cr_expect_null(reasons[4]);
+        cr_assert_not_null(reasons[CPROF_HTTP_RULES_MAX - 1]);
+        cr_expect(strstr(reasons[CPROF_HTTP_RULES_MAX - 1], "does not fit beside the other rules"));
+
+        for (size_t i = 0; i < CPROF_HTTP_RULES_MAX; i++) {
+                if (!reasons[i])
+                        selected[n++] = rules[i];
+                free(reasons[i]);
+        }
+        cr_expect_gt(n, 8);
+        cr_expect_lt(n, CPROF_HTTP_RULES_MAX);
+        cr_expect_eq(uri_match_new(selected, n, &m, NULL, NULL), 0);
 }
