@@ -52,25 +52,49 @@ struct {
         __type(value, __u32);
 } ports SEC(".maps");
 
+/* The other end of a connection, and the port of ours; as in the packet. */
+struct peer {
+        __u32 address[4]; /* of IPv4: the first */
+        __u16 port, our_port;
+};
+
+/* What came before its connection was there: with TCP_DEFER_ACCEPT, or in the packet that completes the
+ * handshake, the first bytes are the listening socket's. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 1024);
+        __type(key, struct peer);
+        __type(value, struct packet_socket);
+} early SEC(".maps");
+
+static struct packet_socket nothing = {}; /* too large for the stack */
+
 /* A packet's TCP payload and what its header says. */
 struct segment {
+        struct peer peer;
         __u32 at, length, sequence;
         __u8 flags;
 };
 
-static __always_inline int find_tcp(struct __sk_buff *skb, __u32 *ret_at) {
+static __always_inline int
+find_tcp(struct __sk_buff *skb, __u32 direction, struct peer *ret_peer, __u32 *ret_at) {
         struct ipv6hdr ip6;
         struct iphdr ip;
 
         if (skb->protocol == bpf_htons(ETH_P_IP)) {
                 if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) < 0 || ip.protocol != IPPROTO_TCP)
                         return -1;
+                ret_peer->address[0] = direction == HTTP_IN ? ip.saddr : ip.daddr;
                 *ret_at = ip.ihl * 4U;
                 return 0;
         }
         if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
                 if (bpf_skb_load_bytes(skb, 0, &ip6, sizeof(ip6)) < 0 || ip6.nexthdr != IPPROTO_TCP)
                         return -1;
+                __builtin_memcpy(
+                                ret_peer->address,
+                                direction == HTTP_IN ? &ip6.saddr : &ip6.daddr,
+                                sizeof(ret_peer->address));
                 *ret_at = sizeof(ip6);
                 return 0;
         }
@@ -78,13 +102,16 @@ static __always_inline int find_tcp(struct __sk_buff *skb, __u32 *ret_at) {
         return -1;
 }
 
-static __always_inline int find_segment(struct __sk_buff *skb, struct segment *ret) {
+static __always_inline int find_segment(struct __sk_buff *skb, __u32 direction, struct segment *ret) {
         struct tcphdr tcp;
         __u32 at;
 
-        if (find_tcp(skb, &at) < 0 || bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)) < 0)
+        if (find_tcp(skb, direction, &ret->peer, &at) < 0 ||
+            bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)) < 0)
                 return -1;
 
+        ret->peer.port = direction == HTTP_IN ? tcp.source : tcp.dest;
+        ret->peer.our_port = direction == HTTP_IN ? tcp.dest : tcp.source;
         ret->at = at + tcp.doff * 4U;
         ret->length = skb->len > ret->at ? skb->len - ret->at : 0;
         ret->sequence = bpf_ntohl(tcp.seq);
@@ -102,15 +129,47 @@ static __always_inline __u32 find_owner(struct bpf_sock *sk) {
         return pid ? *pid : 0;
 }
 
+/* For a packet of a connection that is not there yet. */
+static __always_inline struct packet_socket *find_early(struct bpf_sock *listener, const struct segment *g) {
+        struct packet_socket *s = bpf_map_lookup_elem(&early, &g->peer);
+        __u64 key = (__u64) g->sequence << 32 | (__u32) g->peer.port << 16 | g->peer.our_port;
+        __u32 pid;
+
+        pid = find_owner(listener);
+        if (!pid || g->length == 0)
+                return NULL;
+
+        if (!s) {
+                (void) bpf_map_update_elem(&early, &g->peer, &nothing, BPF_NOEXIST);
+                s = bpf_map_lookup_elem(&early, &g->peer);
+                if (!s) {
+                        (void) http_count(pid, CPROF_HTTP_LOSS_CONNECTION_FULL, 1);
+                        return NULL;
+                }
+        }
+
+        return http_socket_is_measured(&s->socket, key & ~1ULL, pid) ? s : NULL;
+}
+
+static __always_inline void take_early(struct packet_socket *s, const struct segment *g) {
+        struct packet_socket *e = bpf_map_lookup_elem(&early, &g->peer);
+
+        if (!e)
+                return;
+
+        __builtin_memcpy(s, e, sizeof(*s));
+        (void) bpf_map_delete_elem(&early, &g->peer);
+}
+
 static __always_inline struct packet_socket *
-find_socket(struct __sk_buff *skb, struct bpf_sock *sk, _Bool has_bytes) {
+find_socket(struct __sk_buff *skb, struct bpf_sock *sk, const struct segment *g) {
         struct packet_socket *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
         __u32 pid;
 
         if (s && s->socket.epoch == http_marks.epoch)
                 return s->socket.generation ? s : NULL;
 
-        if (!s && !has_bytes)
+        if (!s && g->length == 0)
                 return NULL;
 
         pid = find_owner(sk);
@@ -123,6 +182,7 @@ find_socket(struct __sk_buff *skb, struct bpf_sock *sk, _Bool has_bytes) {
                         (void) http_count(pid, CPROF_HTTP_LOSS_CONNECTION_FULL, 1);
                         return NULL;
                 }
+                take_early(s, g);
         }
 
         return http_socket_is_measured(&s->socket, bpf_get_socket_cookie(skb) * 2, pid) ? s : NULL;
@@ -159,7 +219,7 @@ static __always_inline int see_packet(struct __sk_buff *skb, __u32 direction) {
                 return PASS;
 
         sk = bpf_sk_fullsock(sk);
-        if (!sk || sk->protocol != IPPROTO_TCP || find_segment(skb, &g) < 0)
+        if (!sk || sk->protocol != IPPROTO_TCP || find_segment(skb, direction, &g) < 0)
                 return PASS;
 
         /* our end finishes, or either breaks it off */
@@ -167,7 +227,7 @@ static __always_inline int see_packet(struct __sk_buff *skb, __u32 direction) {
         if (g.length == 0 && !ends)
                 return PASS;
 
-        s = find_socket(skb, sk, g.length > 0);
+        s = sk->state == BPF_TCP_LISTEN ? find_early(sk, &g) : find_socket(skb, sk, &g);
         if (!s || !http_wanted(&s->socket.connection))
                 return PASS;
 

@@ -33,6 +33,7 @@ typedef struct HttpProcess {
         uint64_t since_second; /* the first whole one */
         HttpTraffic **traffic; /* by rule; NULL for those without any */
         bool is_active;        /* had requests in the last second */
+        uint64_t gone_second;  /* the last one that it is in the sums of */
 
         HttpReading last, middle, base; /* base and middle are a minute apart or more */
         bool is_tls_attached;
@@ -55,7 +56,8 @@ struct HttpMonitor {
         HttpRuleSet *sets;
         HttpProcess *active;  /* with requests in the last second: watched, leaving or gone */
         HttpProcess *leaving; /* unwatched since the last tick: in the kernel still */
-        HttpProcess *gone;    /* no more in the kernel; there for the sums of the last second */
+        HttpProcess *gone;    /* no more in the kernel; there for the sums of units, oldest first */
+        size_t n_gone;
 
         uint64_t second;      /* the last one that was read; 0: none yet */
         uint64_t reading;     /* the one that is being read */
@@ -68,3 +70,10 @@ void http_process_free(HttpMonitor *m, HttpProcess *e); /* out of all lists, not
 
 /* Reads the counters anew, unless that was done in this second. */
 void http_process_read_counters(const HttpMonitor *m, HttpProcess *e);
+
+/* Frees those that are in no recent sums any more, and when there are too many; @all of them. */
+void http_monitor_free_gone(HttpMonitor *m, bool all);
+/* Those that leave are gone: no more in the kernel. */
+void http_monitor_flush_leaving(HttpMonitor *m);
+/* Rules are taken out of the kernel before. */
+void http_monitor_disarm_if_idle(HttpMonitor *m);

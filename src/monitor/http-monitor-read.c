@@ -123,6 +123,24 @@ static void add_to_unit(Process *p, void *userdata) {
                 u->any = true;
 }
 
+/* What those did in the seconds @first…m->second who are in the unit no more. */
+static bool add_left(const HttpProcess *list, UnitSums *u, const Unit *unit) {
+        const HttpProcess *e;
+        bool any = false;
+
+        DL_FOREACH2(list, e, leaving_next) {
+                int i = measured_rule(u->m, e, u->rule);
+
+                if (i < 0 || !was_in_unit(e, unit))
+                        continue;
+
+                add_recent(u->m, e, i, u->first_second, u->sums);
+                any = true;
+        }
+
+        return any;
+}
+
 static bool
 sum_up(const HttpMonitor *m, Subject subject, const UriRule *rule, uint64_t first, HttpSums *ret) {
         UnitSums u = { .m = m, .rule = rule, .first_second = first, .sums = ret };
@@ -132,6 +150,10 @@ sum_up(const HttpMonitor *m, Subject subject, const UriRule *rule, uint64_t firs
                 return add_process(m, subject.process, rule, first, ret);
 
         unit_for_each_process(NULL, subject.unit, add_to_unit, &u);
+        if (first > 0) {
+                u.any |= add_left(m->leaving, &u, subject.unit);
+                u.any |= add_left(m->gone, &u, subject.unit);
+        }
         return u.any;
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is measured, and the reading of each second. Values and states are in http-monitor-read.c. */
+/* Who is measured. The reading of each second is in http-monitor-tick.c, values are in http-monitor-read.c.
+ */
 #include "monitor/http-monitor.h"
 
 #include "basic/strv.h"
 #include "monitor/http-monitor-private.h"
 
 #include <utlist.h>
+
+#define GONE_MAX 256U /* with requests, kept for recent sums of their units */
 
 int http_monitor_new(Probe *probe, ProbeHttpHook hook, HttpMonitor **ret_monitor) {
         HttpMonitor *m;
@@ -52,8 +55,7 @@ static void take_out(HttpMonitor *m, HttpProcess *e) {
         leave_kernel(m, e);
 }
 
-/* Rules are taken out of the kernel before. */
-static void disarm_if_idle(HttpMonitor *m) {
+void http_monitor_disarm_if_idle(HttpMonitor *m) {
         if (!m->is_armed || m->sets)
                 return;
 
@@ -61,11 +63,24 @@ static void disarm_if_idle(HttpMonitor *m) {
         m->is_armed = false;
 }
 
-static void free_gone(HttpMonitor *m) {
+static bool has_traffic(const HttpProcess *e) {
+        for (size_t i = 0; e->traffic && i < e->set->n_rules; i++)
+                if (e->traffic[i])
+                        return true;
+
+        return false;
+}
+
+void http_monitor_free_gone(HttpMonitor *m, bool all) {
         HttpProcess *e, *next;
 
         DL_FOREACH_SAFE2(m->gone, e, next, leaving_next) {
+                if (!all && m->n_gone <= GONE_MAX && has_traffic(e) &&
+                    m->second < e->gone_second + HTTP_RECENT_SEC_MAX)
+                        continue;
+
                 DL_DELETE2(m->gone, e, leaving_prev, leaving_next);
+                m->n_gone--;
                 http_process_free(m, e);
         }
 }
@@ -76,13 +91,13 @@ HttpMonitor *http_monitor_free(HttpMonitor *m) {
         if (!m)
                 return NULL;
 
-        free_gone(m);
+        http_monitor_free_gone(m, /* all= */ true);
         HASH_ITER(hh, m->processes, e, next) {
                 take_out(m, e);
                 http_process_free(m, e);
         }
 
-        disarm_if_idle(m);
+        http_monitor_disarm_if_idle(m);
         free(m);
         return NULL;
 }
@@ -139,11 +154,12 @@ static const char *watch_reason(int error) {
 
 static void make_gone(HttpMonitor *m, HttpProcess *e) {
         take_out(m, e);
+        e->gone_second = m->second;
         DL_APPEND2(m->gone, e, leaving_prev, leaving_next);
+        m->n_gone++;
 }
 
-/* Also those that leave make room at once when there is none. */
-static void flush_leaving(HttpMonitor *m) {
+void http_monitor_flush_leaving(HttpMonitor *m) {
         HttpProcess *e, *next;
 
         DL_FOREACH_SAFE2(m->leaving, e, next, leaving_next)
@@ -161,6 +177,10 @@ watch_in_kernel(HttpMonitor *m, HttpProcess *e, const UriRule *rules, size_t n, 
                 return r;
 
         r = http_rule_sets_get(&m->sets, m->probe, rules, n, compiled, &e->set);
+        if (r == -ENOSPC && m->gone) {
+                http_monitor_free_gone(m, /* all= */ true); /* their rules are in the kernel still */
+                r = http_rule_sets_get(&m->sets, m->probe, rules, n, compiled, &e->set);
+        }
         if (r < 0) {
                 e->reason = r == -ENOSPC ? "no room for more URI rules in the kernel"
                                          : "the kernel refused its URI rules";
@@ -174,7 +194,7 @@ watch_in_kernel(HttpMonitor *m, HttpProcess *e, const UriRule *rules, size_t n, 
         target.rules = e->set->id;
         r = probe_http_watch(m->probe, &target, &e->hook);
         if (r == -ENOSPC && m->leaving) {
-                flush_leaving(m);
+                http_monitor_flush_leaving(m);
                 r = probe_http_watch(m->probe, &target, &e->hook);
         }
         if (r < 0) {
@@ -247,7 +267,7 @@ static void fail_entry(HttpMonitor *m, HttpProcess *e) {
         free(e->traffic);
         e->traffic = NULL;
         http_rule_sets_put(&m->sets, m->probe, TAKE_PTR(e->set));
-        disarm_if_idle(m);
+        http_monitor_disarm_if_idle(m);
 }
 
 int http_monitor_watch(
@@ -291,82 +311,6 @@ int http_monitor_watch(
         }
 
         return 1;
-}
-
-static void on_sums(pid_t pid, unsigned rule, const struct cprof_http_cell *sums, void *userdata) {
-        HttpMonitor *m = userdata;
-        HttpTraffic *t;
-        HttpProcess *e;
-
-        HASH_FIND_INT(m->processes, &pid, e);
-        if (!e || !e->traffic || rule >= e->set->n_rules || sums->n_total == 0)
-                return;
-
-        t = e->traffic[rule];
-        if (!t) {
-                t = e->traffic[rule] = calloc(1, sizeof(*t));
-                if (!t)
-                        return;
-        }
-
-        http_sums_add_cell(&t->total, sums);
-        t->recent[m->reading % HTTP_RECENT_SEC_MAX] = *sums;
-        t->recent[m->reading % HTTP_RECENT_SEC_MAX].second = m->reading;
-        if (!e->is_active) {
-                e->is_active = true;
-                DL_APPEND2(m->active, e, active_prev, active_next);
-        }
-}
-
-/* The seconds after the last one that was read up to @second; those that the kernel has no more are missed.
- */
-static int read_seconds(HttpMonitor *m, uint64_t second) {
-        uint64_t first = m->second > 0 ? m->second + 1 : second;
-        const uint64_t n_kept = CPROF_HTTP_SECONDS - 1;
-        int r = 0;
-
-        m->n_missed += m->was_just_armed ? 0 : second - first;
-        m->was_just_armed = false;
-        if (second - first >= n_kept)
-                first = second - n_kept + 1;
-
-        for (m->reading = first; m->reading <= second; m->reading++)
-                r = probe_http_read(m->probe, m->reading, on_sums, m);
-        return r;
-}
-
-static void end_second(HttpMonitor *m) {
-        HttpProcess *e, *next;
-
-        free_gone(m);
-        DL_FOREACH_SAFE2(m->active, e, next, active_next) {
-                DL_DELETE2(m->active, e, active_prev, active_next);
-                e->is_active = false;
-        }
-}
-
-int http_monitor_tick(HttpMonitor *m, usec_t slot_end_usec) {
-        uint64_t second = slot_end_usec / USEC_PER_SEC;
-        HttpProcess *e;
-        int r = 0;
-
-        assert(m);
-
-        if (second == 0 || --second <= m->second)
-                return 0;
-
-        end_second(m);
-        if (m->is_armed)
-                r = read_seconds(m, second);
-        m->second_is_valid = r >= 0;
-        m->n_missed += r < 0;
-        m->second = second;
-
-        DL_FOREACH2(m->active, e, active_next)
-        http_process_read_counters(m, e);
-        flush_leaving(m);
-        disarm_if_idle(m);
-        return r;
 }
 
 uint64_t http_monitor_n_missed(const HttpMonitor *m) {

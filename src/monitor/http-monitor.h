@@ -53,7 +53,8 @@ const char *http_monitor_last_reason(const HttpMonitor *m);
 /* Of a process, or of all processes of a unit and the units below it; false: the rule is not measured there,
  * or was not yet in that second. */
 bool http_monitor_last(const HttpMonitor *m, Subject subject, const UriRule *rule, HttpSums *ret);
-/* Of the last @n_seconds (at most HTTP_RECENT_SEC_MAX) up to the last one. */
+/* Of the last @n_seconds (at most HTTP_RECENT_SEC_MAX) up to the last one; of a unit with what processes did
+ * that have left it since. */
 bool http_monitor_recent(
                 const HttpMonitor *m,
                 Subject subject,

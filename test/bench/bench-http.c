@@ -2,6 +2,7 @@
 /* What measuring HTTP costs a busy server, and one that is not measured: nginx under wrk with nothing
  * attached, with a rule about it, with a rule about somebody else, and with its bytes copied to user space,
  * in turns. */
+#include "bench-bpf.h"
 #include "bench-daemon.h"
 #include "bench-http-copy.h"
 #include "bench-http-load.h"
@@ -21,6 +22,7 @@
 #define ROUND_SEC 1U
 #define SETTLE_USEC (2500 * USEC_PER_MSEC) /* until processes are measured and unwind tables made */
 #define PAIR_ROUNDS 5U
+#define SEARCH_SEC_MAX 15U
 #define GOAL_PLAIN_NS 1300
 #define GOAL_TLS_NS 5000
 #define GOAL_WAKEUPS 0.001 /* per request: none, but one a second for the sums */
@@ -61,6 +63,20 @@ static void start_daemon(BenchDaemon *d, const char *hook, const char *text) {
         bench_sleep_until(clock_monotonic_usec() + SETTLE_USEC);
 }
 
+/* TLS libraries are searched for in small steps. */
+static void wait_for_program(const BenchDaemon *d, const char *name) {
+        int fd = -ENOENT;
+
+        for (unsigned i = 0; fd < 0 && i < SEARCH_SEC_MAX; i++) {
+                fd = bench_bpf_find(d->pid, name);
+                if (fd < 0)
+                        bench_sleep_until(clock_monotonic_usec() + USEC_PER_SEC);
+        }
+        if (fd < 0)
+                bench_fail("the daemon has no such program", ENOENT);
+        (void) close(fd);
+}
+
 static uint64_t wakeups_of(pid_t pid) {
         char path[64];
 
@@ -96,6 +112,8 @@ static void measure_mode(Mode mode, const BenchNginx *nginx, bool tls, Figures *
                 measure_copy(nginx, tls, ret);
         else {
                 start_daemon(&d, "auto", mode == MODE_RULE ? policy_nginx : policy_other);
+                if (mode == MODE_RULE)
+                        wait_for_program(&d, tls ? "tls_enter" : "http_received");
                 measure_beside(d.pid, nginx, tls, ret);
                 bench_daemon_stop(&d);
         }
@@ -155,6 +173,50 @@ static void print_mode(Bench *b, bool tls, Mode mode, Figures (*f)[_MODE_MAX], u
                      "voluntary switches of the process beside the server");
 }
 
+static void add_run(int fd, double *ns, uint64_t *count) {
+        struct bpf_prog_info info;
+
+        bench_bpf_read(fd, &info);
+        *ns += (double) info.run_time_ns;
+        *count += info.run_cnt;
+}
+
+/* The time of the programs alone, and that they do run: with statistics, which cost something themselves. */
+static void bench_programs(Bench *b, const BenchNginx *nginx, bool tls) {
+        static const char *const plain_programs[] = { "http_received", "http_sent" };
+        static const char *const tls_programs[] = { "tls_enter", "tls_return" };
+        const char *const *names = tls ? tls_programs : plain_programs;
+        int statistics = bench_bpf_statistics(), fds[2];
+        uint64_t n_before = 0, n_after = 0;
+        double before = 0, after = 0;
+        BenchHttpRound round;
+        BenchDaemon d;
+
+        start_daemon(&d, "auto", policy_nginx);
+        for (unsigned i = 0; i < 2; i++) {
+                wait_for_program(&d, names[i]);
+                fds[i] = bench_bpf_open(d.pid, names[i]);
+                add_run(fds[i], &before, &n_before);
+        }
+        bench_http_round(nginx, tls, ROUND_SEC, &round);
+        for (unsigned i = 0; i < 2; i++) {
+                add_run(fds[i], &after, &n_after);
+                (void) close(fds[i]);
+        }
+        bench_daemon_stop(&d);
+        (void) close(statistics);
+
+        if (n_after - n_before < round.n_requests)
+                bench_fail("the daemon did not see the requests", ENODATA);
+        bench_figure(b,
+                     tls ? "http-tls-programs-ns" : "http-plain-programs-ns",
+                     (after - before) / (double) round.n_requests,
+                     "ns/request",
+                     BENCH_NO_GOAL,
+                     true,
+                     "run time by BPF statistics, whose own two looks at the clock are in it");
+}
+
 static void bench_requests(Bench *b, const BenchNginx *nginx, bool tls, unsigned n) {
         unsigned order[_MODE_MAX] = { MODE_OFF, MODE_RULE, MODE_OTHER, MODE_COPY };
         Figures f[ROUNDS_MAX][_MODE_MAX];
@@ -166,6 +228,7 @@ static void bench_requests(Bench *b, const BenchNginx *nginx, bool tls, unsigned
                 for (unsigned k = 0; k < _MODE_MAX; k++)
                         measure_mode(order[k], nginx, tls, &f[i][order[k]]);
         }
+        bench_programs(b, nginx, tls);
         print_mode(b, tls, MODE_RULE, f, n);
         print_mode(b, tls, MODE_OTHER, f, n);
         print_mode(b, tls, MODE_COPY, f, n);

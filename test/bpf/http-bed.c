@@ -165,8 +165,14 @@ uint64_t http_bed_losses(HttpBed *b, pid_t pid) {
         uint64_t counters[CPROF_HTTP_COUNTERS_MAX], sum = 0;
 
         cr_assert_eq(probe_http_counters(b->probe, pid, counters), 0);
-        for (unsigned i = 0; i < CPROF_HTTP_LOSSES_DEGRADING; i++)
+        for (unsigned i = 0; i < CPROF_HTTP_LOSSES_DEGRADING; i++) {
                 sum += counters[i];
+                if (counters[i] > 0)
+                        fprintf(stderr,
+                                "# %s: %llu\n",
+                                probe_http_counter_to_string(i),
+                                (unsigned long long) counters[i]);
+        }
 
         return sum;
 }

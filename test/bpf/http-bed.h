@@ -14,6 +14,8 @@ typedef struct HttpBed {
         uint64_t next_second; /* to read */
         ProbeHttpHook hook;   /* in use for the last process watched */
 
+        bool may_lose; /* but not without counting it */
+
         pid_t pid;                              /* whose sums are taken; 0: of all */
         struct cprof_http_cell sums[BED_RULES]; /* since the last reset */
 } HttpBed;

@@ -97,6 +97,9 @@ static int listen_somewhere(HttpServer *s) {
         if (fd < 0)
                 fail("socket");
 
+        if (s->defers && setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){ 5 }, sizeof(int)) < 0)
+                fail("TCP_DEFER_ACCEPT");
+
         /* an address of the kernel's choice: a port, or an abstract name */
         if (bind(fd,
                  s->is_unix ? (struct sockaddr *) &un : (struct sockaddr *) &in,

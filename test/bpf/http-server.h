@@ -28,6 +28,7 @@ typedef struct HttpServer {
         ServerIo io;
         bool is_unix;
         bool until_close;   /* answers have no length and end with the connection */
+        bool defers;        /* accepts connections with their first bytes */
         const char *cgroup; /* directory of the group that it is in from its beginning; NULL: ours */
 
         pid_t pid;

@@ -18,7 +18,7 @@ static void play_step(Transcript *t, const char *step, const char *before) {
                 transcript_add(t, direction, step + 1, strlen(step + 1), 1000);
                 t->steps[t->n_steps - 1].is_continued = true;
         } else if (step[0] == '~') {
-                static const char nothing[4096];
+                static const char nothing[800000];
 
                 transcript_add_skipped(t, BED_OUT, nothing, strtoul(step + 1, NULL, 10), 1000);
         } else {

@@ -29,6 +29,34 @@ Test(http_status, recent_seconds_are_those_that_were_asked_for, .init = setup, .
         cr_expect_eq(recent(process(1), &all, 10), 0);
 }
 
+Test(http_status,
+     recent_seconds_of_a_unit_have_those_of_workers_that_were_replaced,
+     .init = setup,
+     .fini = teardown) {
+        cr_assert_eq(end_of(99), 0);
+        cr_assert_eq(watch(1, &all, 1), 1);
+        cr_assert_eq(watch(2, &all, 1), 1);
+        cr_assert_eq(watch(3, &all, 1), 1);
+        fake_http_requests(&w.fake, 1, 0, 100, 100, 0, MS);
+        cr_assert_eq(end_of(100), 0);
+        leave(1);
+        fake_http_requests(&w.fake, 2, 0, 101, 10, 0, MS);
+        cr_assert_eq(end_of(101), 0);
+
+        cr_expect_eq(recent(unit(&w.nginx), &all, 10), 110);
+        cr_expect_eq(recent(unit(&w.root), &all, 10), 110);
+        cr_expect_eq(recent(unit(&w.php), &all, 10), 0);
+        cr_expect_eq(total(unit(&w.nginx), &all), 10);
+
+        for (unsigned s = 102; s < 110; s++)
+                cr_assert_eq(end_of(s), 0);
+        cr_expect_eq(recent(unit(&w.nginx), &all, 10), 110);
+        cr_assert_eq(end_of(110), 0);
+        cr_expect_eq(recent(unit(&w.nginx), &all, 10), 10);
+        cr_assert_eq(end_of(111), 0);
+        cr_expect_eq(recent(unit(&w.nginx), &all, 10), 0);
+}
+
 Test(http_status, idle_processes_are_not_asked_about, .init = setup, .fini = teardown) {
         cr_assert_eq(end_of(99), 0);
         cr_assert_eq(watch(1, &all, 1), 1);
