@@ -143,6 +143,49 @@ Test(http, an_answer_that_ends_with_its_unix_socket_counts_when_it_is_read) {
         http_bed_close(&b);
 }
 
+/* The server is our child; requests of the same connection before and after it is watched itself. */
+static void count_child(HttpBed *b, ProbeHttpHook hook) {
+        HttpServer s = { .io = SERVER_READ_WRITE };
+        _cleanup_(closep) int fd = -EBADF;
+
+        if (hook == PROBE_HTTP_HOOK_SOCKET && !kernel_is_at_least(6, 3))
+                return;
+
+        cr_assert_eq(http_bed_watch(b, getpid(), hook, NULL), 0);
+        http_server_start(&s);
+        http_bed_reset(b);
+        b->pid = 0;
+        fd = http_client_open(&s);
+        for (unsigned i = 0; i < 5; i++)
+                cr_assert_eq(http_client_get(fd, "/a"), 200);
+
+        cr_expect_eq(http_bed_counter(b, getpid(), CPROF_HTTP_SEEN_REQUESTS), 5u);
+        cr_assert_eq(http_bed_watch(b, s.pid, hook, NULL), 0);
+        b->pid = 0;
+        for (unsigned i = 0; i < 5; i++)
+                cr_assert_eq(http_client_get(fd, "/a"), 200);
+
+        cr_expect_eq(http_bed_counter(b, s.pid, CPROF_HTTP_SEEN_REQUESTS), 5u);
+        http_bed_read(b);
+        cr_expect_eq(b->sums[1].n_total, 10u, "%llu", b->sums[1].n_total);
+        cr_expect_eq(b->sums[1].n_timed, 10u, "%llu", b->sums[1].n_timed);
+        cr_expect_eq(http_bed_losses(b, getpid()) + http_bed_losses(b, s.pid), 0u);
+        probe_http_unwatch(b->probe, s.pid);
+        probe_http_unwatch(b->probe, getpid());
+        http_server_stop(&s);
+}
+
+Test(http, a_child_counts_for_its_parent_until_it_is_watched) {
+        HttpBed b = {};
+
+        if (!http_bed_open(&b))
+                return;
+
+        count_child(&b, PROBE_HTTP_HOOK_SOCKET);
+        count_child(&b, PROBE_HTTP_HOOK_SYSCALL);
+        http_bed_close(&b);
+}
+
 /* A new group on the unified hierarchy, wherever that is. */
 static void make_group(char path[static 64]) {
         const char *root = access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup"
