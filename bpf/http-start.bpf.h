@@ -183,8 +183,12 @@ static __always_inline void http_pair(struct http_connection *c) {
                 return;
         }
 
-        /* its request was missed, so nothing is known about how either ends */
-        http_count(c->pid, CPROF_HTTP_LOSS_UNPAIRED_RESPONSE, 1);
+        /* its request was missed, so nothing is known about how either ends; that is no loss of ours when
+         * the connection was there before we were */
+        http_count(c->pid,
+                   c->tail == 0 && c->n_excess == 0 ? CPROF_HTTP_LOSS_JOINED
+                                                    : CPROF_HTTP_LOSS_UNPAIRED_RESPONSE,
+                   1);
         c->doubt[HTTP_IN] = c->doubt[HTTP_OUT] = HTTP_DOUBT_MISSED;
 }
 

@@ -16,7 +16,7 @@
 
 static const char note_java[] = "Java's own TLS is not seen";
 static const char note_refused[] = "the kernel refused probes on its TLS library";
-static const char note_full[] = "TLS is not seen: too many processes with probes";
+static const char note_full[] = "too many processes have probes for TLS";
 
 /* A file of the process that may have TLS functions. */
 typedef struct Candidate {
@@ -32,10 +32,11 @@ typedef struct Watched {
         Candidate candidates[TLS_FILES_OF_PROCESS_MAX]; /* while it is looked at */
         unsigned n_candidates, at;
         bool is_java;
-        bool is_attached; /* as told */
+        bool is_attached, is_refused; /* as told */
         const char *note;
 
         usec_t retry_usec;           /* not looked at again before */
+        unsigned wait_sec;           /* until then; more each time that nothing was found */
         uint64_t n_tls_seen;         /* connections, when it was looked at */
         struct Watched *prev, *next; /* in the queue */
         UT_hash_handle hh;
@@ -157,6 +158,7 @@ int daemon_tls_process(DaemonTls *t, Process *p) {
         }
 
         w->process = p;
+        w->wait_sec = 0;
         enqueue(t, w);
         return 0;
 }
@@ -175,8 +177,11 @@ void daemon_tls_mapped(DaemonTls *t, pid_t pid, const char *path) {
                 return;
 
         w = find(t, pid);
-        if (w)
-                enqueue(t, w);
+        if (!w)
+                return;
+
+        w->wait_sec = 0;
+        enqueue(t, w);
 }
 
 /* Without what the kernel adds. */
@@ -259,7 +264,7 @@ static void list_candidates(DaemonTls *t, Watched *w) {
                 log_debug_errno(r, "Failed to look for TLS libraries of process %i: %m", (int) w->pid);
 
         w->is_listed = true;
-        w->is_attached = false;
+        w->is_attached = w->is_refused = false;
         w->note = NULL;
 }
 
@@ -274,6 +279,7 @@ static int attach(DaemonTls *t, Watched *w, const Candidate *c, const TlsFunctio
         r = probe_http_tls_attach(t->probe, w->pid, &tls);
         if (r < 0) {
                 t->counters.n_refused++;
+                w->is_refused = true;
                 w->note = r == -EUSERS ? note_full : note_refused;
                 return log_debug_errno(
                                 r, "Failed to probe '%s' in process %i: %m", c->module->path, (int) w->pid);
@@ -309,12 +315,20 @@ static void look_at_candidate(DaemonTls *t, Watched *w) {
                 (void) attach(t, w, c, functions);
 }
 
-static void conclude(DaemonTls *t, Watched *w) {
-        if (!w->note && w->is_java)
-                w->note = note_java;
+/* What is in the way of seeing TLS is said when there is some. */
+static const char *note_of(const Watched *w) {
+        if (w->is_attached || w->is_refused)
+                return w->note;
+        if (w->n_tls_seen == 0)
+                return NULL;
 
-        w->retry_usec = clock_monotonic_usec() + TLS_RETRY_SEC * USEC_PER_SEC;
-        http_monitor_set_tls(t->monitor, w->process, w->is_attached, w->note);
+        return w->note ?: w->is_java ? note_java : NULL;
+}
+
+static void conclude(DaemonTls *t, Watched *w) {
+        w->wait_sec = w->wait_sec == 0 ? TLS_RETRY_SEC : MIN_OF(w->wait_sec * 2, TLS_RETRY_SEC_MAX);
+        w->retry_usec = clock_monotonic_usec() + w->wait_sec * USEC_PER_SEC;
+        http_monitor_set_tls(t->monitor, w->process, w->is_attached, note_of(w));
         dequeue(t, w);
 }
 
@@ -365,7 +379,7 @@ void daemon_tls_tick(DaemonTls *t, usec_t now_usec) {
                         continue;
 
                 n_asked++;
-                w->retry_usec = now_usec + TLS_RETRY_SEC * USEC_PER_SEC;
+                w->retry_usec = now_usec + w->wait_sec * USEC_PER_SEC;
                 if (may_have_more(t, w))
                         enqueue(t, w);
         }

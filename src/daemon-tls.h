@@ -12,7 +12,9 @@ typedef struct DaemonTls DaemonTls;
 
 #define TLS_PROCESSES_MAX 4096U /* known at once */
 #define TLS_FILES_OF_PROCESS_MAX 8U
-#define TLS_RETRY_SEC 10U /* between two searches in one process that were not asked for by an event */
+/* Between two searches in one process that were not asked for by an event; longer each time. */
+#define TLS_RETRY_SEC 10U
+#define TLS_RETRY_SEC_MAX 640U
 
 /* All are borrowed and outlive it. */
 int daemon_tls_new(const Host *host, Probe *probe, HttpMonitor *monitor, DaemonTls **ret);

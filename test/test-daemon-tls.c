@@ -221,6 +221,7 @@ Test(daemon_tls, tls_that_is_not_seen_is_looked_for_again) {
         cr_expect(daemon_tls_has_work(w.tls));
         work();
         cr_expect(status_of(c).is_tls_attached);
+        cr_expect_null(status_of(c).tls_note);
 
         fake_http_count(&w.fake, c->process.key.pid, CPROF_HTTP_SEEN_TLS, 1);
         tick(later_usec + 10 * TLS_RETRY_SEC * USEC_PER_SEC);
@@ -294,6 +295,10 @@ Test(daemon_tls, what_belongs_to_java_is_said) {
         c = spawn(loads);
         await(c);
         watch(c);
+        work();
+        cr_expect_null(status_of(c).tls_note, "no TLS so far");
+        fake_http_count(&w.fake, c->process.key.pid, CPROF_HTTP_SEEN_TLS, 1);
+        tick(clock_monotonic_usec() + (TLS_RETRY_SEC + 1) * USEC_PER_SEC);
         work();
 
         (void) snprintf(command, sizeof(command), "rm -r %s", directory);

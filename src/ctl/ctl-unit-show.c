@@ -102,7 +102,7 @@ static void print_process(const Ctl *c, const HttpProcessRow *p) {
 
         printf("hook %s, ", p->hook);
         if (p->tls_note[0] != '\0') {
-                printf("TLS not seen: ");
+                printf(p->is_tls_attached ? "TLS seen: " : "TLS not seen: ");
                 print_text(p->tls_note);
         } else
                 printf("%s",

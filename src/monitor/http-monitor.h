@@ -73,8 +73,8 @@ typedef struct HttpStatus {
         ProbeHttpHook hook;
         unsigned n_seconds; /* that recent sums are of, at most HTTP_RECENT_SEC_MAX */
         bool is_tls_attached;
-        const char *tls_note; /* why TLS is not seen, although there is some; NULL: it is, or there is none
-                               */
+        const char *tls_note; /* why TLS is not seen, although there is some, or what there is to say of how
+                                 it is; may be NULL */
         uint64_t counters[CPROF_HTTP_COUNTERS_MAX]; /* since it is watched */
         bool is_degraded;                           /* something of the requests is not in the sums: */
         const char *degraded_reason;                /* static; NULL when not */

@@ -16,8 +16,8 @@
 #endif
 
 static const char note_dear[] =
-                "TLS is seen, at some microseconds for each call: its functions have no place where a probe is cheap";
-static const char note_machine[] = "TLS of programs for another machine is not seen";
+                "each call costs some microseconds, as its functions have no place where a probe is cheap";
+static const char note_machine[] = "a program for another machine";
 static const char note_go[] =
                 "this Go program's TLS is not seen: of a version before 1.18, or not understood";
 

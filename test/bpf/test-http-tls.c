@@ -91,8 +91,9 @@ ParameterizedTest(const unsigned *index, http_tls, requests_are_those_that_clien
         if (missing(k))
                 cr_skip_test("no %s", missing(k));
 
+        if (!http_bed_open(&b))
+                return;
         https_server_start(&s, k->kind);
-        http_bed_open(&b);
         cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
         attach(&b, s.pid, k->file, k->is_program, 0);
 
@@ -112,8 +113,9 @@ Test(http_tls, attaching_twice_counts_once) {
         HttpsServer s;
         HttpsAnswers a;
 
+        if (!http_bed_open(&b))
+                return;
         https_server_start(&s, "python");
-        http_bed_open(&b);
         cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
         attach(&b, s.pid, "libssl.so", false, 0);
         attach(&b, s.pid, "libssl.so", false, 0);
@@ -133,8 +135,9 @@ Test(http_tls, attachments_are_of_the_watch) {
         HttpsServer s;
         HttpsAnswers a;
 
+        if (!http_bed_open(&b))
+                return;
         https_server_start(&s, "python");
-        http_bed_open(&b);
         cr_assert_eq(http_bed_watch(&b, s.pid, PROBE_HTTP_HOOK_AUTO, NULL), 0);
         attach(&b, s.pid, "libssl.so", false, 0);
 
@@ -165,7 +168,8 @@ Test(http_tls, processes_with_the_same_library_are_told_apart) {
         HttpsServer s[3];
         HttpBed b = {};
 
-        http_bed_open(&b);
+        if (!http_bed_open(&b))
+                return;
         for (size_t i = 0; i < ELEMENTSOF(s); i++)
                 https_server_start(&s[i], "python");
         for (size_t i = 0; i < 2; i++) {
@@ -196,7 +200,8 @@ Test(http_tls, refusals_have_their_errors) {
         HttpBed b = {};
         pid_t idle = spawn_idle(1);
 
-        http_bed_open(&b);
+        if (!http_bed_open(&b))
+                return;
         cr_expect_eq(probe_http_tls_attach(b.probe, idle, &tls), -ENOENT, "not watched");
         cr_assert_eq(http_bed_watch(&b, idle, PROBE_HTTP_HOOK_AUTO, NULL), 0);
         cr_expect_eq(probe_http_tls_attach(b.probe, idle, &tls), -ENOENT, "no such file");

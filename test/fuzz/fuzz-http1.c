@@ -60,7 +60,8 @@ static void check_sums(const BedSums *s, size_t n_pieces) {
         CHECK(s->cells[RULE_API].n_total + s->cells[RULE_ROOT].n_total <= all->n_total);
 
         /* each answer has had its request, or is counted as one that had none */
-        CHECK(all->n_total <= c[CPROF_HTTP_SEEN_REQUESTS] + c[CPROF_HTTP_LOSS_UNPAIRED_RESPONSE]);
+        CHECK(all->n_total <= c[CPROF_HTTP_SEEN_REQUESTS] + c[CPROF_HTTP_LOSS_UNPAIRED_RESPONSE] +
+                              c[CPROF_HTTP_LOSS_JOINED]);
         CHECK(all->n_timed + c[CPROF_HTTP_LOSS_ABORTED_REQUEST] <= c[CPROF_HTTP_SEEN_REQUESTS]);
         CHECK(c[CPROF_HTTP_LOSS_PENDING_FULL] <= c[CPROF_HTTP_SEEN_REQUESTS]);
         CHECK(c[CPROF_HTTP_LOSS_TRUNCATED_RESPONSE] <= 1);

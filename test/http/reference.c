@@ -155,7 +155,9 @@ static bool count_final(Reference *r, Message *m) {
 
         read_until(r, step_of(t, BED_OUT, m->begin + strlen("HTTP/1.1 200")));
         if (r->head == r->tail) {
-                r->sums->counters[CPROF_HTTP_LOSS_UNPAIRED_RESPONSE]++;
+                r->sums
+                                ->counters[r->tail == 0 ? CPROF_HTTP_LOSS_JOINED
+                                                        : CPROF_HTTP_LOSS_UNPAIRED_RESPONSE]++;
         } else {
                 uint64_t entry = r->ring[r->head++];
 

@@ -127,6 +127,26 @@ Test(tls_functions, dear_entries_are_taken_and_said_where_nothing_else_is_safe) 
         }
 }
 
+Test(tls_functions, library_built_in_is_found_by_the_symbols_of_the_program) {
+        static const uint8_t inner_read[] = { 0x53, 0xb8, 107 }; /* push %rbx, mov $107, %eax */
+        _cleanup_(subject_close) Subject s = { .fd = -EBADF };
+        uint8_t bytes[sizeof(inner_read)];
+        const ProbeTlsFunction *f;
+        char path[512];
+
+        (void) snprintf(path, sizeof(path), "%s/tls-built-in", getenv("CPROF_SUBJECTS"));
+        search(path, true, &s);
+        cr_assert_eq(s.found->tls.n_functions, 3);
+        f = find(&s, PROBE_TLS_SSL_READ_EX);
+        cr_assert_not_null(f);
+        cr_assert_eq(pread(s.fd, bytes, sizeof(bytes), (off_t) f->offset), (ssize_t) sizeof(bytes));
+        cr_expect_arr_eq(bytes, inner_read, sizeof(bytes));
+
+        subject_close(&s);
+        search(path, false, &s);
+        cr_expect_eq(s.found->tls.n_functions, 0, "libraries are asked for what they export");
+}
+
 /* What the kernel emulates, read again from the file. */
 static void expect_emulated(const Subject *s, const ProbeTlsFunction *f) {
         uint8_t b[2];

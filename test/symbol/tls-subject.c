@@ -52,3 +52,9 @@ FUNCTION("inner_read", "107", CHEAP);
 FUNCTION("inner_write", "108", "\tpush %r15\n");
 #endif
 FUNCTION("other_read", "109", CHEAP);
+
+#ifdef WITH_MAIN
+int main(void) {
+        return 0;
+}
+#endif
