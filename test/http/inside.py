@@ -120,7 +120,7 @@ def run_tls(bed):
     servers.start_plain()
     servers.start_tls()
     servers.wait_for(servers.TLS)
-    ours.measure({s.unit for s in servers.TLS}, tls=True)
+    ours.measure({s.unit for s in servers.TLS}, {s.unit for s in servers.TLS if not s.is_invisible})
     return count(servers.TLS, 4)
 
 

@@ -123,8 +123,8 @@ def settle():
     time.sleep(0 if HARNESS_ONLY else 2.3)
 
 
-def measure(units, tls=False, seconds=30):
-    """Returns when all processes of these units are measured, and with @tls their TLS, or it is said why not."""
+def measure(units, tls_units=(), seconds=30):
+    """Returns when all processes of @units are measured, and TLS of those of @tls_units, or it is said why not."""
     if HARNESS_ONLY:
         return
     write_policy([f"{u}.service" for u in units])
@@ -134,7 +134,7 @@ def measure(units, tls=False, seconds=30):
         if time.monotonic() > end:
             raise TimeoutError(f"not measured: {[get_http(u) for u in left]}")
         time.sleep(0.2)
-        left = [u for u in left if not is_measured(u, tls)]
+        left = [u for u in left if not is_measured(u, u in tls_units)]
 
 
 def is_measured(unit, tls):

@@ -43,7 +43,8 @@ PLAIN = (
     Server("Python http.server", "http-python", 8160, log="python.log"),
     Server("Java HttpServer", "http-java", 8170, log="java.log"),
 )
-GUNICORN = Server("gunicorn, Unix socket", "http-gunicorn", log="gunicorn.log", behind="nginx before gunicorn")
+# it calls us a while after its last write
+GUNICORN = Server("gunicorn, Unix socket", "http-gunicorn", log="gunicorn.log", behind="nginx before gunicorn", slack_usec=50)
 PROXIED = (
     Server("nginx before gunicorn", "http-nginx", 8102, log="nginx-proxy.log", tick_usec=1000),
     GUNICORN,
