@@ -124,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 compiled = path_rules_compile(rules, RULES, 1);
                 b = http_bed_new(compiled);
         }
+        CHECK(compiled->n_rules == RULES);
 
         http_bed_open(b);
         for (; end - data > 3 && n_pieces < PIECES_MAX; n_pieces++)
