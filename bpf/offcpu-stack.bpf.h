@@ -8,10 +8,14 @@
 #include "cprof-abi.h"
 #include "offcpu.bpf.h"
 #include "pid.bpf.h"
+#include "python.bpf.h"
 #include "unwind.bpf.h"
 
 #define HEAD_WORDS (sizeof(struct cprof_sample) / sizeof(__u64))
-#define SKIP_MAX 16 /* frames of the tracepoint, of this program and of the scheduler itself */
+#define FRAME_WORDS (2 * CPROF_STACK_MAX + CPROF_PYTHON_MAX * PYTHON_WORDS)
+#define FRAME_WORDS_ROOM 512 /* a power of two, with SKIP_MAX to spare */
+#define SKIP_MAX 16          /* frames of the tracepoint, of this program and of the scheduler itself */
+_Static_assert(FRAME_WORDS + SKIP_MAX <= FRAME_WORDS_ROOM, "what the verifier cannot rule out has room");
 
 /* Where the kernel keeps its scheduling functions; a size of 0: not known, nothing is left out. */
 const volatile __u64 sched_text = 0;
@@ -39,8 +43,9 @@ struct stack_buffer {
         __u32 skip;
         __u32 n_user;
         __u32 end; /* enum cprof_unwind_end */
-        __u64 words[HEAD_WORDS + 2 * CPROF_STACK_MAX];
-        __u64 slack[SKIP_MAX + 1]; /* what the verifier can't rule out */
+        __u32 n_python;
+        __u32 python_end; /* enum cprof_python_end */
+        __u64 words[HEAD_WORDS + FRAME_WORDS_ROOM];
 };
 
 /* 0 -> of the switch program, which nothing on its CPU interrupts */
@@ -68,16 +73,15 @@ static __always_inline struct stack_buffer *get_buffer(_Bool of_pass) {
         return bpf_map_lookup_elem(&switch_buffers, &zero);
 }
 
-/* Leaves out the innermost kernel frames, which are the same in every wait, and returns a hash of the
- * others, as hash_u64() of src/basic/hash.h; never 0. Global functions are verified once, and get numbers
- * only before 5.13. */
-__noinline __u64 finish_stack(__u32 of_pass, __u32 pid) {
+/* Leaves out the innermost kernel frames, which are the same in every wait. Global functions are verified
+ * once, and get numbers only before 5.13; what this one finds goes through the buffer, else the next one
+ * would be followed for each number of frames apart. */
+__noinline int skip_scheduler(__u32 of_pass) {
         struct stack_buffer *b = get_buffer(of_pass != 0);
-        __u32 first = 0, end;
-        __u64 h = pid;
+        __u32 first = 0;
 
         if (!b)
-                return 1;
+                return 0;
 
         for (__u32 i = 0; i < SKIP_MAX; i++) {
                 if (i >= b->n_kernel)
@@ -87,15 +91,28 @@ __noinline __u64 finish_stack(__u32 of_pass, __u32 pid) {
                 else if (first > 0)
                         break;
         }
-        b->skip = first;
-        end = b->n_kernel + b->n_user;
 
-        for (__u32 i = 0; i < 2 * CPROF_STACK_MAX; i++) {
-                if (i >= end)
-                        break;
-                if (i < b->skip)
-                        continue;
-                h ^= b->words[HEAD_WORDS + i];
+        b->skip = first;
+        return 0;
+}
+
+/* A hash of what is left, as hash_u64() of src/basic/hash.h; never 0. */
+__noinline __u64 hash_stack(__u32 of_pass, __u32 pid) {
+        struct stack_buffer *b = get_buffer(of_pass != 0);
+        __u32 end, at;
+        __u64 h = pid;
+
+        if (!b)
+                return 1;
+
+        at = b->skip;
+        end = b->n_kernel + b->n_user + b->n_python * PYTHON_WORDS;
+
+        for (__u32 i = 0; i < FRAME_WORDS && at < end; i++) {
+                __u32 masked = at++;
+
+                barrier_var(masked); /* a bound of its own, which does not depend on that of the loop */
+                h ^= b->words[HEAD_WORDS + (masked & (FRAME_WORDS_ROOM - 1))];
                 h *= 0xbf58476d1ce4e5b9ULL;
                 h ^= h >> 29;
         }
@@ -105,10 +122,15 @@ __noinline __u64 finish_stack(__u32 of_pass, __u32 pid) {
         return h ?: 1;
 }
 
+static __always_inline __u64 finish_stack(__u32 of_pass, __u32 pid) {
+        (void) skip_scheduler(of_pass);
+        return hash_stack(of_pass, pid);
+}
+
 /* Unless it was sent in this epoch. A stack that finds no place is tried again the next time. */
 static __always_inline void
 send_stack(struct stack_buffer *b, const struct cprof_offcpu_thread *t, __u32 tid, __u64 hash, __u32 epoch) {
-        __u32 *sent, skip = b->skip, n_kernel = b->n_kernel, n_user = b->n_user;
+        __u32 *sent, skip = b->skip, n_kernel = b->n_kernel, n_user = b->n_user, n_python = b->n_python;
         struct cprof_sample *head;
         __u64 size;
 
@@ -116,7 +138,8 @@ send_stack(struct stack_buffer *b, const struct cprof_offcpu_thread *t, __u32 ti
         if (sent && *sent == epoch)
                 return;
 
-        if (skip > SKIP_MAX || n_kernel > CPROF_STACK_MAX || n_user > CPROF_STACK_MAX || skip > n_kernel)
+        if (skip > SKIP_MAX || n_kernel > CPROF_STACK_MAX || n_user > CPROF_STACK_MAX || skip > n_kernel ||
+            n_python > CPROF_PYTHON_MAX)
                 return; /* cannot be; for the verifier, as below */
 
         head = (struct cprof_sample *) (b->words + skip);
@@ -131,9 +154,11 @@ send_stack(struct stack_buffer *b, const struct cprof_offcpu_thread *t, __u32 ti
         head->cpu = bpf_get_smp_processor_id();
         head->type = CPROF_RECORD_BLOCKED_STACK;
         head->end = b->end;
+        head->n_python = n_python;
+        head->python_end = b->python_end;
 
-        size = sizeof(*head) + ((__u64) n_kernel - skip + n_user) * sizeof(__u64);
-        if (size > sizeof(b->words))
+        size = sizeof(*head) + ((__u64) n_kernel - skip + n_user + n_python * PYTHON_WORDS) * sizeof(__u64);
+        if (size > (HEAD_WORDS + FRAME_WORDS) * sizeof(__u64))
                 return;
 
         /* no wake-up: it needs the locks that a switch holds */
@@ -164,6 +189,28 @@ __noinline int load_registers(void) {
         return 0;
 }
 
+/* What the interpreter runs on the current thread, behind the frames that are there. */
+static __always_inline void append_python(struct stack_buffer *b, const struct cprof_target *target) {
+        const struct python_walk *w;
+        __u32 n;
+
+        barrier(); /* else the verifier follows the rest for each number of frames apart */
+        w = python_stack(target->python, target->python_runtime);
+
+        b->n_python = 0;
+        b->python_end = CPROF_PYTHON_NONE;
+        if (!w)
+                return;
+
+        n = b->n_kernel + b->n_user;
+        barrier_var(n); /* checked in the register that is used, for 5.10 and 6.1 */
+        if (n > 2 * CPROF_STACK_MAX)
+                return;
+
+        b->n_python = python_copy(w, b->words + HEAD_WORDS + n);
+        b->python_end = w->end;
+}
+
 /* Of the thread that is being switched out. Returns the hash, 0 if there is no stack. */
 static __always_inline __u64
 stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_thread *t, __u32 epoch) {
@@ -192,6 +239,7 @@ stack_of_current(void *ctx, struct task_struct *task, const struct cprof_offcpu_
         b->end = end;
         if (end == CPROF_END_NONE)
                 count(CPROF_COUNTER_NO_USER_STACK, 1);
+        append_python(b, &target);
 
         hash = finish_stack(0, t->pid);
         send_stack(b, t, tid, hash, epoch);
@@ -208,7 +256,7 @@ struct dump {
 /* A callback of bpf_loop(), which the verifier follows once where a loop would be 127 times. Kernels with a
  * sleepable iterator have it. */
 static long dump_frame(__u32 i, struct dump *d) {
-        struct unwind_state *s = unwind_state_of(UNWIND_SLOT_SLEEPABLE);
+        struct unwind_state *s = unwind_state_other();
         struct stack_buffer *b = get_buffer(1);
         __u32 at = d->first + i;
         int stop;
@@ -232,11 +280,12 @@ static long dump_frame(__u32 i, struct dump *d) {
 static __always_inline __u32
 dump_user_stack(struct task_struct *task, const struct cprof_target *target, __u32 first, __u8 *end) {
         struct dump d = { .task = task, .first = first, .end = CPROF_END_TRUNCATED };
+        struct unwind_state *s = unwind_state_other();
 
-        if (!unwind_begin(UNWIND_SLOT_SLEEPABLE, target))
+        if (!s || !unwind_begin(s, target))
                 return 0;
 
-        unwind_load_entry(UNWIND_SLOT_SLEEPABLE, (void *) bpf_task_pt_regs(task));
+        unwind_load_entry(s, (void *) bpf_task_pt_regs(task));
         (void) bpf_loop(CPROF_STACK_MAX, dump_frame, &d, 0);
         *end = d.end;
         return d.n;
@@ -268,6 +317,8 @@ static __always_inline __u64 stack_of_blocked(
         b->n_kernel = n;
         b->n_user = may_fault ? dump_user_stack(task, &target, HEAD_WORDS + n, &end) : 0;
         b->end = end;
+        b->n_python = 0;
+        b->python_end = CPROF_PYTHON_NONE;
 
         hash = finish_stack(1, t->pid);
         if (t->hash != 0)

@@ -9,8 +9,6 @@
 #include "python.bpf.h"
 #include "unwind.bpf.h"
 
-#define PYTHON_WORDS (sizeof(struct cprof_python_frame) / sizeof(__u64))
-
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u32 recorder_every = 0; /* ticks at the rate of tasks; 0 = no recorder */

@@ -12,6 +12,7 @@
 #define PYTHON_VERSIONS_MAX 16 /* PROBE_PYTHON_VERSIONS_MAX */
 #define PYTHON_THREADS_MAX 128 /* states looked at for that of the current thread: 60 ns each */
 #define PYTHON_FRAME_BYTES 128
+#define PYTHON_WORDS (sizeof(struct cprof_python_frame) / sizeof(__u64))
 #define PYTHON_OWNER_C_STACK 3 /* FRAME_OWNED_BY_CSTACK of 3.12 and 3.13 */
 
 /* false: all of this is dead code, for kernels that refuse it */

@@ -70,29 +70,54 @@ __noinline __u32 unwind_find_mapping(__u32 first, __u32 end, __u64 address) {
         return m && address < m->end ? low : UNWIND_NOWHERE;
 }
 
-/* Reads user memory: of the current task, or of @task, which may sleep and needs UNWIND_OTHER_TASKS. */
+/* Reads user memory: of the current task, whose walk is @w; if that is NULL of @task, which may sleep and
+ * needs UNWIND_OTHER_TASKS. */
 static __always_inline long
-unwind_read(void *to, __u32 size, __u64 from, struct task_struct *task, const _Bool other) {
+unwind_read(void *to, __u32 size, __u64 from, struct unwind_walk *w, struct task_struct *task) {
 #ifdef UNWIND_OTHER_TASKS
-        if (other)
+        if (!w)
                 return bpf_copy_from_user_task(to, size, (void *) from, task, 0);
 #endif
         return bpf_probe_read_user(to, size, (void *) from);
+}
+
+/* One word of a stack, which is read from the inside out: mostly the next ones are wanted, too. */
+static __always_inline long
+unwind_read_word(__u64 *to, __u64 from, struct unwind_walk *w, struct task_struct *task) {
+        __u64 offset;
+
+        if (!w || (from & 7))
+                return unwind_read(to, sizeof(*to), from, w, task);
+
+        offset = from - w->window_at;
+        if (offset >= w->window_bytes) {
+                offset = 0;
+                w->window_at = from;
+                w->window_bytes = sizeof(w->window);
+                if (bpf_probe_read_user(w->window, sizeof(w->window), (void *) from) < 0) {
+                        w->window_bytes = 0; /* it may be near the end of the memory */
+                        return unwind_read(to, sizeof(*to), from, w, task);
+                }
+        }
+
+        *to = w->window[offset / sizeof(*to) & (UNWIND_WINDOW / sizeof(*to) - 1)];
+        return 0;
 }
 
 /* A step returns 0 when the state is that of the caller, or this. */
 #define UNWIND_STOP(end) (1 + (int) (end))
 
 /* By the frame pointer. @failed: why there is nothing else to go by. */
-static __always_inline int
-unwind_step_frame_pointer(struct unwind_state *s, int failed, struct task_struct *task, const _Bool other) {
+static __always_inline int unwind_step_frame_pointer(
+                struct unwind_state *s, int failed, struct unwind_walk *w, struct task_struct *task) {
         __u64 frame[2]; /* caller's rbp, return address */
 
         if (s->r.rbp == 0)
                 return UNWIND_STOP(CPROF_END_FRAME_POINTER);
         if (s->r.rbp < s->r.rsp || (s->r.rbp & 7))
                 return UNWIND_STOP(failed);
-        if (unwind_read(frame, sizeof(frame), s->r.rbp, task, other) < 0)
+        if (unwind_read_word(&frame[0], s->r.rbp, w, task) < 0 ||
+            unwind_read_word(&frame[1], s->r.rbp + sizeof(frame[0]), w, task) < 0)
                 return UNWIND_STOP(failed);
         if (frame[1] == 0)
                 return UNWIND_STOP(CPROF_END_FRAME_POINTER);
@@ -106,10 +131,10 @@ unwind_step_frame_pointer(struct unwind_state *s, int failed, struct task_struct
 
 /* Back to where a signal interrupted: all registers are in the frame. */
 static __always_inline int
-unwind_step_signal(struct unwind_state *s, struct task_struct *task, const _Bool other) {
+unwind_step_signal(struct unwind_state *s, struct unwind_walk *w, struct task_struct *task) {
         __u64 from = s->r.rsp + UNWIND_SIGCONTEXT_OFFSET;
 
-        if (unwind_read(s->words, sizeof(s->words), from, task, other) < 0)
+        if (unwind_read(s->words, sizeof(s->words), from, w, task) < 0)
                 return UNWIND_STOP(CPROF_END_UNREADABLE);
 
         s->all_known = 1;
@@ -118,33 +143,30 @@ unwind_step_signal(struct unwind_state *s, struct task_struct *task, const _Bool
 
 /* To the caller, whose stack pointer was @cfa. */
 static __always_inline int
-unwind_step_to(struct unwind_state *s, __u64 cfa, __s8 rbp, struct task_struct *task, const _Bool other) {
-        __u64 pair[2]; /* rbp where compilers save it, return address */
+unwind_step_to(struct unwind_state *s,
+               __u64 cfa,
+               __s8 rbp,
+               struct unwind_walk *w,
+               struct task_struct *task) {
+        __u64 ip, at;
 
         if (cfa <= s->r.rsp)
                 return UNWIND_STOP(CPROF_END_BACKWARDS);
 
-        if (rbp == -2) {
-                if (unwind_read(pair, sizeof(pair), cfa - sizeof(pair), task, other) < 0)
+        /* it lies below the return address: in the order of the window */
+        if (rbp != CPROF_RBP_SAME) {
+                at = rbp == CPROF_RBP_AT_RBP ? s->r.rbp : cfa + (__s64) rbp * 8;
+                if (unwind_read_word(&s->r.rbp, at, w, task) < 0)
                         return UNWIND_STOP(CPROF_END_UNREADABLE);
-                s->r.rbp = pair[0];
-        } else {
-                if (unwind_read(&pair[1], sizeof(pair[1]), cfa - sizeof(pair[1]), task, other) < 0)
-                        return UNWIND_STOP(CPROF_END_UNREADABLE);
-
-                if (rbp != CPROF_RBP_SAME) {
-                        __u64 at = rbp == CPROF_RBP_AT_RBP ? s->r.rbp : cfa + (__s64) rbp * 8;
-
-                        if (unwind_read(&s->r.rbp, sizeof(s->r.rbp), at, task, other) < 0)
-                                return UNWIND_STOP(CPROF_END_UNREADABLE);
-                }
         }
 
-        if (pair[1] == 0)
+        if (unwind_read_word(&ip, cfa - sizeof(ip), w, task) < 0)
+                return UNWIND_STOP(CPROF_END_UNREADABLE);
+        if (ip == 0)
                 return UNWIND_STOP(CPROF_END_ROOT);
 
         s->r.rsp = cfa;
-        s->r.rip = pair[1];
+        s->r.rip = ip;
         s->all_known = 0;
         return 0;
 }
@@ -155,13 +177,14 @@ static __always_inline __u64 unwind_register(const struct unwind_state *s, __u32
         return s->words[n & 15];
 }
 
+/* By @row, of which pc is of no interest. */
 static __always_inline int
 unwind_step_row(struct unwind_state *s,
-                const struct cprof_unwind_row *row,
-                struct task_struct *task,
-                const _Bool other) {
-        __u32 rule = row->rule;
-        __s64 offset = row->cfa;
+                struct cprof_unwind_row row,
+                struct unwind_walk *w,
+                struct task_struct *task) {
+        __u32 rule = row.rule;
+        __s64 offset = row.cfa;
         __u64 cfa, at;
 
         switch (rule) {
@@ -177,7 +200,7 @@ unwind_step_row(struct unwind_state *s,
         case CPROF_RULE_DEREF_RBP:
         case CPROF_RULE_DEREF_RSP:
                 at = (rule == CPROF_RULE_DEREF_RBP ? s->r.rbp : s->r.rsp) + (offset >> 4) * 8;
-                if (unwind_read(&cfa, sizeof(cfa), at, task, other) < 0)
+                if (unwind_read(&cfa, sizeof(cfa), at, w, task) < 0)
                         return UNWIND_STOP(CPROF_END_UNREADABLE);
                 cfa += (offset & 15) * 8;
                 break;
@@ -185,16 +208,16 @@ unwind_step_row(struct unwind_state *s,
                 if (!s->all_known)
                         return UNWIND_STOP(CPROF_END_REGISTER);
                 at = s->r.rsp + 8 * unwind_register(s, offset & 15) + (offset >> 4) * 8;
-                if (unwind_read(&cfa, sizeof(cfa), at, task, other) < 0)
+                if (unwind_read(&cfa, sizeof(cfa), at, w, task) < 0)
                         return UNWIND_STOP(CPROF_END_UNREADABLE);
                 cfa += 8;
                 break;
         case CPROF_RULE_SIGNAL:
-                return unwind_step_signal(s, task, other);
+                return unwind_step_signal(s, w, task);
         case CPROF_RULE_END:
                 return UNWIND_STOP(CPROF_END_ROOT);
         case CPROF_RULE_NONE:
-                return unwind_step_frame_pointer(s, CPROF_END_NO_ROW, task, other);
+                return unwind_step_frame_pointer(s, CPROF_END_NO_ROW, w, task);
         default:
                 if (rule < CPROF_RULE_REGISTER || rule >= CPROF_RULE_REGISTER + 16)
                         return UNWIND_STOP(CPROF_END_UNSUPPORTED);
@@ -204,20 +227,20 @@ unwind_step_row(struct unwind_state *s,
                 cfa = unwind_register(s, rule - CPROF_RULE_REGISTER) + offset * 8;
         }
 
-        return unwind_step_to(s, cfa, row->rbp, task, other);
+        return unwind_step_to(s, cfa, row.rbp, w, task);
 }
 
-/* One frame up. */
-static __always_inline int
-unwind_step_with(struct unwind_state *s, struct task_struct *task, const _Bool other) {
+/* One frame up, by the tables: @ip is looked up. What was found is kept in @known unless that is NULL. */
+static __always_inline int unwind_step_search(
+                struct unwind_state *s,
+                __u64 ip,
+                struct unwind_known *known,
+                struct unwind_walk *w,
+                struct task_struct *task) {
         struct cprof_unwind_mapping *m = NULL;
         struct cprof_unwind_row *row;
         __u32 index = s->mapping;
-        __u64 ip = s->r.rip, pc;
-
-        /* a return address may be the first byte of the next function already */
-        if (!s->all_known)
-                ip--;
+        __u64 pc;
 
         if (index != UNWIND_NOWHERE)
                 m = bpf_map_lookup_elem(&unwind_mappings, &index);
@@ -226,14 +249,14 @@ unwind_step_with(struct unwind_state *s, struct task_struct *task, const _Bool o
                 s->mapping = index;
                 m = bpf_map_lookup_elem(&unwind_mappings, &index);
                 if (!m)
-                        return unwind_step_frame_pointer(s, CPROF_END_NO_MAPPING, task, other);
+                        return unwind_step_frame_pointer(s, CPROF_END_NO_MAPPING, w, task);
         }
 
         if (m->row_first >= m->row_end) {
                 if (m->rule == CPROF_RULE_RSP)
-                        return unwind_step_to(s, s->r.rsp + (__s64) m->cfa, CPROF_RBP_SAME, task, other);
+                        return unwind_step_to(s, s->r.rsp + (__s64) m->cfa, CPROF_RBP_SAME, w, task);
                 s->guessed |= m->rule == CPROF_RULE_UNSUPPORTED;
-                return unwind_step_frame_pointer(s, CPROF_END_NO_MAPPING, task, other);
+                return unwind_step_frame_pointer(s, CPROF_END_NO_MAPPING, w, task);
         }
 
         pc = ip - m->base;
@@ -245,7 +268,40 @@ unwind_step_with(struct unwind_state *s, struct task_struct *task, const _Bool o
         if (!row)
                 return UNWIND_STOP(CPROF_END_NO_ROW);
 
-        return unwind_step_row(s, row, task, other);
+        /* The copy of the target may be of two, if the daemon replaced it meanwhile; the mapping is of one.
+         */
+        if (known && s->generation != 0 && m->generation == s->generation)
+                *known = (struct unwind_known){
+                        .ip = ip,
+                        .generation = s->generation,
+                        .cfa = row->cfa,
+                        .rbp = row->rbp,
+                        .rule = row->rule,
+                };
+
+        return unwind_step_row(s, *row, w, task);
+}
+
+/* What is looked up: a return address may be the first byte of the next function already. */
+static __always_inline __u64 unwind_ip(const struct unwind_state *s) {
+        return s->all_known ? s->r.rip : s->r.rip - 1;
+}
+
+/* One frame up, of the current task. */
+static __always_inline int unwind_step_walk(struct unwind_walk *w) {
+        struct unwind_state *s = &w->state;
+        __u64 ip = unwind_ip(s);
+        struct unwind_known *known = &w->known[ip * UNWIND_HASH >> (64 - UNWIND_KNOWN_BITS)];
+
+        if (known->ip == ip && known->generation == s->generation && s->generation != 0)
+                return unwind_step_row(
+                                s,
+                                (struct cprof_unwind_row){
+                                                .cfa = known->cfa, .rbp = known->rbp, .rule = known->rule },
+                                w,
+                                NULL);
+
+        return unwind_step_search(s, ip, known, w, NULL);
 }
 
 /* A walk that came to its end through a guess may have left frames out: it does not count as complete. */
@@ -257,29 +313,31 @@ static __always_inline int unwind_judge(const struct unwind_state *s, int stop) 
         return stop;
 }
 
-__noinline int unwind_step(__u32 slot) {
-        struct unwind_state *s = unwind_state_of(slot);
+__noinline int unwind_step(void) {
+        struct unwind_walk *w = unwind_walk();
 
-        return s ? unwind_judge(s, unwind_step_with(s, NULL, 0)) : UNWIND_STOP(CPROF_END_NONE);
+        return w ? unwind_judge(&w->state, unwind_step_walk(w)) : UNWIND_STOP(CPROF_END_NONE);
 }
 
 #ifdef UNWIND_OTHER_TASKS
 /* Static: a pointer to a task is no number. */
 static __noinline int unwind_step_other(struct task_struct *task) {
-        struct unwind_state *s = unwind_state_of(UNWIND_SLOT_SLEEPABLE);
+        struct unwind_state *s = unwind_state_other();
 
-        return s ? unwind_judge(s, unwind_step_with(s, task, 1)) : UNWIND_STOP(CPROF_END_NONE);
+        if (!s)
+                return UNWIND_STOP(CPROF_END_NONE);
+
+        return unwind_judge(s, unwind_step_search(s, unwind_ip(s), NULL, NULL, task));
 }
 #endif
 
-static __always_inline _Bool unwind_begin(__u32 slot, const struct cprof_target *target) {
-        struct unwind_state *s = unwind_state_of(slot);
-
-        if (!s || target->mapping_first >= target->mapping_end)
+static __always_inline _Bool unwind_begin(struct unwind_state *s, const struct cprof_target *target) {
+        if (target->mapping_first >= target->mapping_end)
                 return 0;
 
         s->mapping_first = target->mapping_first;
         s->mapping_end = target->mapping_end;
+        s->generation = target->generation;
         s->mapping = UNWIND_NOWHERE;
         s->all_known = 1;
         s->guessed = 0;
@@ -290,16 +348,17 @@ static __always_inline _Bool unwind_begin(__u32 slot, const struct cprof_target 
  * innermost first, to @frames. Returns their number; @end gets enum cprof_unwind_end. */
 static __always_inline __u32
 unwind_current(void *ctx, const struct cprof_target *target, __u64 *frames, __u8 *end) {
-        struct unwind_state *s = unwind_state_of(UNWIND_SLOT);
+        struct unwind_walk *w = unwind_walk();
         int stop;
 
-        if (!s || !unwind_begin(UNWIND_SLOT, target))
+        if (!w || !unwind_begin(&w->state, target))
                 return unwind_by_helper(ctx, frames, end);
 
+        w->window_bytes = 0;
         for (__u32 i = 0; i < CPROF_STACK_MAX; i++) {
-                frames[i] = s->r.rip;
+                frames[i] = w->state.r.rip;
 
-                stop = unwind_step(UNWIND_SLOT);
+                stop = unwind_step();
                 if (stop != 0) {
                         *end = stop - 1;
                         return i + 1;

@@ -40,12 +40,6 @@ struct {
         __type(value, struct cprof_target);
 } targets SEC(".maps");
 
-/* Programs in interrupts and tracepoints do not interrupt each other; one that sleeps is interrupted by
- * them. */
-#define UNWIND_SLOT 0
-#define UNWIND_SLOT_SLEEPABLE 1
-#define UNWIND_SLOTS 2
-
 /* Stack by the kernel's frame-pointer helper, of the current task. Returns the number of frames. */
 static __always_inline __u32 unwind_by_helper(void *ctx, __u64 *frames, __u8 *end) {
         long bytes = bpf_get_stack(ctx, frames, CPROF_STACK_MAX * sizeof(__u64), BPF_F_USER_STACK);

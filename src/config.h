@@ -19,10 +19,14 @@ typedef struct Config {
         double budget_percent;  /* [Profile] Budget=1%: of the host, for recording */
         bool debuginfod;        /* [Symbols] Debuginfod=no */
         char debuginfod_urls[CONFIG_URLS_MAX]; /* [Symbols] DebuginfodUrls=, "" = $DEBUGINFOD_URLS */
+        ProbeHttpHook http_hook;               /* [Http] HttpHook=auto */
+        unsigned http_rules_max;               /* [Http] HttpRulesMax=2048: rules of all processes */
+        bool http_tls;                         /* [Http] HttpTls=yes */
         StoreConfig store;                     /* [Store] MaxUse= KeepFree= MaxAge= */
 } Config;
 
 #define CONFIG_PROBLEMS_MAX 64U
+#define HTTP_RULES_MAX 16384U
 #define UNWIND_BYTES_MIN (UINT64_C(1) << 20)
 #define UNWIND_BYTES_MAX (UINT64_C(1) << 30)
 

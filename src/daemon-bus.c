@@ -17,11 +17,19 @@ void daemon_disconnect_bus(Daemon *d) {
         d->connection = sd_bus_flush_close_unref(d->connection);
 }
 
+static void tls_losses(void *userdata, uint64_t *ret_refused, uint64_t *ret_over_cap) {
+        Daemon *d = userdata;
+
+        daemon_http_tls_losses(d->http, ret_refused, ret_over_cap);
+}
+
 static int connect_bus(Daemon *d) {
         const BusContext context = {
                 .probe = d->probe,
                 .targets = d->targets,
                 .watches = d->watches,
+                .http = daemon_http_monitor(d->http),
+                .http_watch = daemon_http_watch(d->http),
                 .cooldown = d->cooldown,
                 .policies = d->policies,
                 .tasks = d->tasks,
@@ -33,6 +41,7 @@ static int connect_bus(Daemon *d) {
                 .resolve_id = daemon_resolve_id,
                 .find_task = daemon_find_task,
                 .hottest = daemon_hottest,
+                .tls_losses = tls_losses,
                 .userdata = d,
         };
         Unit *u, *next;

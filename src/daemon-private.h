@@ -4,6 +4,7 @@
 #include "bus/bus.h"
 #include "config.h"
 #include "daemon-fetch.h"
+#include "daemon-http.h"
 #include "daemon-java.h"
 #include "daemon-python.h"
 #include "daemon.h"
@@ -42,6 +43,7 @@ struct Daemon {
         TargetSet *targets;
         Monitor monitor;
         WatchSet *watches;
+        DaemonHttp *http;
         PolicyStore *policies;
         Cooldown *cooldown;
         Trigger *trigger;
@@ -77,6 +79,9 @@ struct Daemon {
         SymbolJob *checkpoint_job;
         usec_t checkpoint_begin_usec, checkpoint_next_usec;
 };
+
+/* daemon-watching.c */
+int daemon_init_watching(Daemon *d);
 
 /* daemon-reload.c */
 int daemon_load(Daemon *d); /* the first time */

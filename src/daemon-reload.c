@@ -117,6 +117,7 @@ int daemon_reload(Daemon *d) {
         if (r < 0)
                 return r;
 
+        daemon_http_set_hook(d->http, d->config.http_hook);
         store_set_config(d->store, &d->config.store);
         report_problems(d);
         daemon_watch_directories(d);

@@ -45,6 +45,20 @@ static bool on_is_alive(const Process *p, void *userdata) {
         return st.start_ticks == p->key.start_ticks && st.state != 'Z' && st.state != 'X';
 }
 
+static int uri_copy(const UriRule *uri, TaskCause *ret) {
+        char *copy;
+
+        if (uri->kind == URI_RULE_ALL)
+                return 0;
+
+        copy = strdup(uri->text);
+        if (!copy)
+                return -ENOMEM;
+
+        *(uri->kind == URI_RULE_EXACT ? &ret->uri : &ret->uri_regex) = copy;
+        return 0;
+}
+
 static int cause_copy(const Cause *c, TaskCause *ret) {
         const Process *p = c->subject.process;
 
@@ -61,8 +75,8 @@ static int cause_copy(const Cause *c, TaskCause *ret) {
                 .pid = p ? p->key.pid : 0,
         };
 
-        if (policy_trigger_format(c->trigger, &ret->rule) < 0 || !ret->policy || !ret->metric ||
-            !ret->process)
+        if (uri_copy(&c->trigger->uri, ret) < 0 || policy_trigger_format(c->trigger, &ret->rule) < 0 ||
+            !ret->policy || !ret->metric || !ret->process)
                 return -ENOMEM;
 
         return 0;
@@ -189,6 +203,12 @@ static void on_task_thinned(Task *t, const char *text, void *userdata) {
         sinks_task_thinned(&d->sinks, t, text);
 }
 
+static void on_mapped(pid_t pid, const char *path, void *userdata) {
+        Daemon *d = userdata;
+
+        daemon_http_mapped(d->http, pid, path);
+}
+
 int daemon_init_tasks(Daemon *d) {
         TaskManagerConfig config = {
                 .running_max = d->config.tasks_max,
@@ -202,6 +222,7 @@ int daemon_init_tasks(Daemon *d) {
                 .started = on_task_started,
                 .ended = on_task_ended,
                 .thinned = on_task_thinned,
+                .mapped = on_mapped,
                 .userdata = d,
         };
         const TriggerOps ops = {
@@ -303,7 +324,7 @@ static void checkpoint_step(Daemon *d) {
 }
 
 bool daemon_idle_work(Daemon *d) {
-        if (daemon_hottest_step(d))
+        if (daemon_hottest_step(d) || daemon_http_step(d->http))
                 return true;
 
         if (d->finishing) {

@@ -16,51 +16,12 @@
 #define PREPARE_BUDGET_USEC (2 * USEC_PER_MSEC)
 #define IDLE_REST_USEC (250 * USEC_PER_MSEC)
 
-/* TargetEvents: who comes and goes. */
-static void on_unit_added(Unit *u, void *userdata) {
-        Daemon *d = userdata;
-
-        if (watch_set_add_unit(d->watches, u) < 0)
-                log_error("Out of memory, unit '%s' is not watched.", u->name);
-        if (d->discovery)
-                unit_discovery_ask(d->discovery, u);
-}
-
-static void on_unit_removed(Unit *u, void *userdata) {
-        Daemon *d = userdata;
-
-        watch_set_remove_unit(d->watches, u);
-}
-
-static void on_process_added(Process *p, void *userdata) {
-        Daemon *d = userdata;
-
-        if (watch_set_add_process(d->watches, p) < 0)
-                log_error("Out of memory, process %i is not watched.", (int) p->key.pid);
-        if (p->watch || task_manager_records(d->tasks, p))
-                task_manager_prepare(d->tasks, p);
-}
-
-static void on_process_removed(Process *p, void *userdata) {
-        Daemon *d = userdata;
-
-        watch_set_remove_process(d->watches, p);
-        task_manager_process_removed(d->tasks, p, clock_monotonic_usec());
-}
-
-static void on_process_changed(Process *p, void *userdata) {
-        Daemon *d = userdata;
-
-        task_manager_process_changed(d->tasks, p);
-        watch_set_remove_process(d->watches, p);
-        on_process_added(p, d);
-}
-
 /* The pipeline, once a second: who is there, what are the values, which rules hold, what is to be done. */
 static void tick(Daemon *d, usec_t slot_end_usec) {
         int r;
 
         d->slot_end_usec = slot_end_usec;
+        daemon_http_read(d->http, slot_end_usec);
 
         r = target_set_refresh(d->targets, clock_monotonic_usec());
         if (r < 0)
@@ -69,6 +30,8 @@ static void tick(Daemon *d, usec_t slot_end_usec) {
         r = monitor_tick(&d->monitor);
         if (r < 0)
                 log_debug_errno(r, "Failed to read the load average: %m");
+
+        daemon_http_sync(d->http, clock_monotonic_usec());
 
         trigger_begin(d->trigger, clock_monotonic_usec());
         watch_set_tick(d->watches, slot_end_usec, daemon_on_cause, d);
@@ -94,7 +57,7 @@ static int on_tick(sd_event_source *s, uint64_t scheduled_usec, void *userdata) 
         daemon_connect_bus(d, now_usec);
 
         if (task_manager_has_pending_preparation(d->tasks) || task_manager_n_running(d->tasks) > 0 ||
-            d->finishing || d->hottest_requests)
+            d->finishing || d->hottest_requests || daemon_http_has_work(d->http))
                 (void) sd_event_source_set_enabled(d->idle_source, SD_EVENT_ON);
 
         return 0;
@@ -200,48 +163,6 @@ static int init_loop(Daemon *d) {
         return sd_event_source_set_priority(d->idle_source, EVENT_PRIORITY_IDLE);
 }
 
-static int init_watching(Daemon *d) {
-        const ProbeConfig probe_config = {
-                .oncpu_hz = d->config.oncpu_hz,
-                .watched_max = d->config.processes_max,
-                .unwind_bytes = d->config.unwind_bytes,
-                .recorder_every = config_recorder_every(&d->config),
-        };
-        const TargetEvents events = {
-                .unit_added = on_unit_added,
-                .unit_removed = on_unit_removed,
-                .process_added = on_process_added,
-                .process_removed = on_process_removed,
-                .process_changed = on_process_changed,
-                .userdata = d,
-        };
-        int r;
-
-        r = host_new("/", &d->host);
-        if (r < 0)
-                return log_error_errno(r, "Failed to open /proc and the cgroup tree: %m");
-
-        r = probe_new(&probe_config, &d->probe);
-        if (r < 0)
-                return r;
-
-        r = module_table_new(&d->modules);
-        if (r < 0)
-                return r;
-
-        r = target_set_new(d->host, d->probe, &events, &d->targets);
-        if (r < 0)
-                return r;
-
-        monitor_init(&d->monitor, d->host, d->targets);
-
-        r = watch_set_new(&d->monitor, &d->watches);
-        if (r < 0)
-                return r;
-
-        return cooldown_new(&d->cooldown);
-}
-
 static int init_symbols(Daemon *d) {
         const char *cache = d->options.cache_directory ?: FETCH_DIRECTORY;
         const char *const roots[] = { "/usr/lib/debug", cache, NULL };
@@ -306,7 +227,7 @@ int daemon_new(const DaemonOptions *options, Daemon **ret_daemon) {
                 return r;
         log_set_max_level(options->log_level >= 0 ? options->log_level : d->config.log_level);
 
-        r = init_watching(d);
+        r = daemon_init_watching(d);
         if (r < 0)
                 return r;
 
@@ -364,6 +285,7 @@ Daemon *daemon_free(Daemon *d) {
         trigger_free(d->trigger);
         cooldown_free(d->cooldown);
         policy_store_free(d->policies);
+        daemon_http_free(d->http);
         watch_set_free(d->watches);
         target_set_free(d->targets);
         module_table_free(d->modules);

@@ -10,13 +10,13 @@ LIBRARIES = {
     r"bpf/|.*\.skel\.h": lambda f: f.parts[1] == "probe",
     r"grpc/": lambda f: f.parts[1] == "oap",
     r"protobuf-c/|.*\.pb-c\.h": lambda f: f.parts[1] == "oap" or (f.parts[1] == "store" and f.name.startswith("pprof")),
-    r"libelf\.h|gelf\.h|elf\.h|libiberty/|lzma\.h": lambda f: f.parts[1] == "symbol",
+    r"libelf\.h|gelf\.h|elf\.h|libiberty/|lzma\.h|Zydis/": lambda f: f.parts[1] == "symbol",
     r"systemd/sd-bus\.h": lambda f: f.parts[1] in ("bus", "ctl") or f.name.startswith("discover-units") or f.parts[1].startswith("daemon"),
     r"libsmartcols": lambda f: f.parts[1] == "ctl",
     r"uthash\.h": lambda f: str(f) == "src/basic/hash.h",
 }
 GENERATED = {"cprof-config.h", "cprof-abi.h", "cprof-http.h"}
-PROBE_ABI = {"cprof-offcpu.h"}  # between one program and its part of the probe
+PROBE_ABI = {"cprof-offcpu.h", "cprof-http-hook.h", "cprof-http-tls.h"}  # between programs and their part of the probe
 bad = []
 
 for path in sorted(pathlib.Path("src").rglob("*.[ch]")):

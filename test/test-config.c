@@ -108,7 +108,7 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
             "# what a host of many small services wants\n"
             "[Manager]\nLogLevel=debug\n"
             "[Profile]\nOnCpuHz = 199\nMaxTasks=3\nMaxProcesses=100\nBudget=0.5%\nJavaAttach=no\nUnwindTablesMax=64M\n"
-            "[Recorder]\nRecorderHz=49\nRecorderSec=2min\n"
+            "[Recorder]\nRecorderHz=49\nRecorderSec=2min\n[Http]\nHttpHook=cgroup\nHttpRulesMax=100\nHttpTls=no\n"
             "[Symbols]\nDebuginfod=yes\nDebuginfodUrls=http://a http://b\n[Store]\nMaxUse=500M\nKeepFree=1G\nMaxAge=14d\n");
 
         LOAD(&c);
@@ -116,8 +116,8 @@ Test(test_config, every_setting_is_read, .init = init, .fini = done) {
         cr_expect(c.oncpu_hz == 199 && c.tasks_max == 3);
         cr_expect(c.processes_max == 100 && c.unwind_bytes == 64U << 20);
         cr_expect_eq(c.budget_percent, 0.5);
-        cr_expect_not(c.java_attach);
-        cr_expect(c.debuginfod);
+        cr_expect(!c.java_attach && !c.http_tls && c.debuginfod);
+        cr_expect(c.http_hook == PROBE_HTTP_HOOK_CGROUP && c.http_rules_max == 100);
         cr_expect_str_eq(c.debuginfod_urls, "http://a http://b");
         cr_expect(c.recorder_hz == 49 && c.recorder_sec == 120);
         cr_expect_eq(config_recorder_every(&c), 4);

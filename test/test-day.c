@@ -204,7 +204,7 @@ static unsigned index_of(const World *w, const Process *p) {
         return (unsigned) (p - w->processes);
 }
 
-static double world_value(Metric metric, Subject subject, void *userdata) {
+static double world_value(Metric metric, Subject subject, const UriRule *uri, void *userdata) {
         World *w = userdata;
 
         return values[w->second][index_of(w, subject.process)][metric];

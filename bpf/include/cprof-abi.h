@@ -124,8 +124,10 @@ struct cprof_unwind_mapping {
         /* Before the rows, up to row_first: per block of 1 << index_shift bytes of code the first row at or
          * after its start, counted from row_first, in the pc of an element; one more ends the last block. A
          * search among all rows of a large table costs a cache miss for each of its steps. */
-        __u32 index_first, index_shift;
-        __u32 rule; /* enum cprof_unwind_rule for code without a table: NONE, UNSUPPORTED where frame
+        __u32 index_first;
+        __u32 generation; /* of the set of mappings it belongs to: that of struct cprof_target */
+        __u16 index_shift;
+        __u16 rule; /* enum cprof_unwind_rule for code without a table: NONE, UNSUPPORTED where frame
                        pointers are a guess that leaves frames out, or RSP with @cfa */
         __s32 cfa;  /* of that rule, in bytes */
 };
@@ -164,8 +166,12 @@ struct cprof_target {
         __u32 mapping_first, mapping_end; /* in the table of mappings; equal: not known yet */
         __u32 python;                     /* index of its interpreter + 1, 0 = none */
         __u64 python_runtime;             /* address of _PyRuntime in the process */
+        /* Another one for each set of mappings that was ever made, so that what is known by it needs no
+         * taking back; 0: nothing may be kept. */
+        __u32 generation;
+        __u32 reserved;
 };
-_Static_assert(sizeof(struct cprof_target) == 24, "ABI between kernel and user space");
+_Static_assert(sizeof(struct cprof_target) == 32, "ABI between kernel and user space");
 
 enum cprof_offcpu_state {
         CPROF_OFFCPU_SLEEP, /* interruptible: S in ps */

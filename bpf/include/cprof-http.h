@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct cprof_http_cell) == 48 + 4 * (CPROF_HTTP_BUCKETS + 
  * src/probe/probe-http.c. */
 enum cprof_http_loss {
         /* These make a monitor degraded when they exceed one request in a thousand. */
-        CPROF_HTTP_LOSS_UNPAIRED_RESPONSE, /* an answer to a request that was not seen: no time, no URI */
+        CPROF_HTTP_LOSS_UNPAIRED_RESPONSE, /* an answer to a request that was not seen, though others were */
         CPROF_HTTP_LOSS_PENDING_FULL,    /* more than CPROF_HTTP_PENDING requests waiting: no time, no URI */
         CPROF_HTTP_LOSS_LONG_LINE,       /* a line longer than CPROF_HTTP_LINE_MAX cut over pieces */
         CPROF_HTTP_LOSS_MANY_PIECES,     /* more buffers in one call than are looked at */
@@ -55,10 +55,12 @@ enum cprof_http_loss {
 
         /* Counted and said, but nothing is missing in the sums that the rule promises. */
         CPROF_HTTP_LOSS_LONG_URI = CPROF_HTTP_LOSSES_DEGRADING, /* matched on its first bytes */
-        CPROF_HTTP_LOSS_RESYNC,             /* a lost direction found a start line again */
+        CPROF_HTTP_LOSS_JOINED, /* answers on connections that were found with a request under way: no time,
+                                   no URI */
+        CPROF_HTTP_LOSS_RESYNC, /* a lost direction found a start line again */
         CPROF_HTTP_LOSS_ABORTED_REQUEST,    /* the connection ended before an answer began */
         CPROF_HTTP_LOSS_TRUNCATED_RESPONSE, /* it ended within an answer */
-        CPROF_HTTP_LOSS_AMBIGUOUS,          /* both framings, or lengths that differ: as RFC 9112, 6.3 */
+        CPROF_HTTP_LOSS_AMBIGUOUS,          /* both framings, or a coding in HTTP/1.0: as RFC 9112, 6.3 */
         CPROF_HTTP_SEEN_REQUESTS,           /* complete request lines */
         CPROF_HTTP_SEEN_RESPONSES,          /* finished answers */
         CPROF_HTTP_SEEN_CLIENT,             /* connections on which the process is the client */
@@ -91,7 +93,11 @@ struct cprof_http_process {
         __u32 n_rules;
         __u32 slot; /* of its counters */
         __u32 n_groups;
+        __u32 hook;       /* CPROF_HTTP_HOOK_…: whose connections count */
+        __u32 generation; /* of the watch, unique: connections of another one begin anew */
+        __u32 rules;      /* which rules these are: the same number for all processes that have them */
+        __u32 _pad;
         __u64 all; /* rules without a URI: of each request */
         struct cprof_http_group groups[CPROF_HTTP_GROUPS_MAX];
 };
-_Static_assert(sizeof(struct cprof_http_process) == 24 + 24 * CPROF_HTTP_GROUPS_MAX, "ABI");
+_Static_assert(sizeof(struct cprof_http_process) == 40 + 24 * CPROF_HTTP_GROUPS_MAX, "ABI");

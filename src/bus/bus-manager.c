@@ -165,11 +165,14 @@ property_losses(sd_bus *bus,
                 sd_bus_error *error) {
         const BusContext *c = &((Bus *) userdata)->context;
         TaskManagerCounters tasks;
+        uint64_t tls_refused = 0, tls_over_cap = 0;
         ProbeCounters counters;
         int r;
 
         probe_counters(c->probe, &counters);
         task_manager_counters(c->tasks, &tasks);
+        if (c->tls_losses)
+                c->tls_losses(c->userdata, &tls_refused, &tls_over_cap);
 
         const NamedCount losses[] = {
                 { "ring-full", counters.n_ring_full },
@@ -183,6 +186,9 @@ property_losses(sd_bus *bus,
                 { "unwind-entries-over-cap", tasks.unwind.gaps.n_over_cap },
                 { "unwind-processes-no-space", tasks.unwind.n_processes_refused },
                 { "unwind-mappings-over-cap", tasks.unwind.n_mappings_dropped },
+                { "http-seconds-missed", c->http ? http_monitor_n_missed(c->http) : 0 },
+                { "http-tls-refused", tls_refused },
+                { "http-tls-over-cap", tls_over_cap },
                 { "mappings-over-cap", tasks.processes.n_mappings_over_cap },
         };
 

@@ -25,4 +25,6 @@
 #define CPROF_BUS_WINDOW_SIGNATURE "(ssussdsuuuadtsss)"
 #define CPROF_BUS_TASK_SIGNATURE "(ssssussssttttt)"
 #define CPROF_BUS_FEATURE_SIGNATURE "(sbs)"
+#define CPROF_BUS_HTTP_RULE_SIGNATURE "(sussu(tttdddd)(tttdddd)(tttdddd))"
+#define CPROF_BUS_HTTP_PROCESS_SIGNATURE "(susssbsa{st})"
 #define CPROF_BUS_FUNCTION_SIGNATURE "(stt)"

@@ -8,13 +8,14 @@
 struct Bus {
         sd_bus *sd_bus; /* referenced */
         BusContext context;
-        sd_bus_slot *slots[8];
+        sd_bus_slot *slots[9];
         size_t n_slots;
         bool name_is_settled;
 };
 
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_hottest_vtable[];
+extern const sd_bus_vtable bus_http_vtable[];
 extern const sd_bus_vtable bus_policy_vtable[];
 extern const sd_bus_vtable bus_policy_list_vtable[];
 extern const sd_bus_vtable bus_profile_vtable[];
@@ -52,3 +53,9 @@ bus_rule_status(Bus *b,
                 const PolicyTrigger *trigger,
                 Subject subject,
                 const char **ret_reason);
+
+/* "/path", "~regex", "" for all requests: paths never begin with "~". */
+int bus_append_uri(sd_bus_message *m, const UriRule *rule);
+
+/* Part of it, for HTTP metrics. */
+RuleStatus bus_http_rule_status(Bus *b, const UriRule *rule, Subject subject, const char **ret_reason);

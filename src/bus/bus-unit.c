@@ -16,25 +16,45 @@ const char *rule_status_to_string(RuleStatus s) {
         return s < _RULE_STATUS_MAX ? status_names[s] : NULL;
 }
 
-RuleStatus
-bus_rule_status(Bus *b,
-                const Policy *policy,
-                const PolicyTrigger *trigger,
-                Subject subject,
-                const char **ret_reason) {
-        Probe *probe = b->context.probe;
+/* NULL: there is nothing to say. */
+static const char *pressure_missing(const Unit *u, Pressure pressure) {
+        switch (u->pressures[pressure].error) {
+        case 0:
+                return NULL;
+        case -EOPNOTSUPP:
+                return "pressure is accounted by cgroup2 only, which is not mounted";
+        case -ENODATA:
+                return "pressure is not accounted for this cgroup (cgroup.pressure)";
+        default:
+                return "the kernel does not account pressure (CONFIG_PSI, psi=1)";
+        }
+}
+
+/* Whether there are profiles to be had. */
+static RuleStatus kinds_status(Probe *probe, ProfileKinds kinds, const char **ret_reason) {
         const char *reason = NULL;
         ProfileKinds possible;
 
-        *ret_reason = "";
+        possible = task_kinds_possible(probe, kinds, &reason);
+        if (possible == kinds)
+                return RULE_STATUS_ARMED;
 
-        possible = task_kinds_possible(probe, policy->kinds, &reason);
-        if (possible != policy->kinds) {
-                *ret_reason = reason;
-                return possible ? RULE_STATUS_DEGRADED : RULE_STATUS_IMPOSSIBLE;
+        *ret_reason = reason;
+        return possible ? RULE_STATUS_DEGRADED : RULE_STATUS_IMPOSSIBLE;
+}
+
+/* Whether there are values to be had. */
+static RuleStatus value_status(Probe *probe, Metric metric, Subject subject, const char **ret_reason) {
+        int pressure = metric_pressure(metric);
+        const char *reason = NULL;
+
+        if (pressure >= 0) { /* of the cgroup: nothing of its processes is read */
+                reason = pressure_missing(subject.unit, (Pressure) pressure);
+                *ret_reason = reason ?: "";
+                return reason ? RULE_STATUS_IMPOSSIBLE : RULE_STATUS_ARMED;
         }
 
-        if (trigger->metric == METRIC_SYSTEM_LOAD)
+        if (metric == METRIC_SYSTEM_LOAD)
                 return RULE_STATUS_ARMED;
 
         if (probe_feature(probe, PROBE_FEATURE_TASK_ITERATOR, &reason) < 0) {
@@ -42,13 +62,31 @@ bus_rule_status(Bus *b,
                 return RULE_STATUS_DEGRADED;
         }
 
-        if (subject.unit && trigger->metric == METRIC_PROCESS_CPU && subject.unit->now.at_usec > 0 &&
+        if (subject.unit && metric == METRIC_PROCESS_CPU && subject.unit->now.at_usec > 0 &&
             !subject.unit->cpu_from_cgroup) {
                 *ret_reason = "no CPU accounting for this cgroup: summed over processes, short-lived ones are missed";
                 return RULE_STATUS_DEGRADED;
         }
 
         return RULE_STATUS_ARMED;
+}
+
+RuleStatus
+bus_rule_status(Bus *b,
+                const Policy *policy,
+                const PolicyTrigger *trigger,
+                Subject subject,
+                const char **ret_reason) {
+        const char *kinds_reason = "", *value_reason = "";
+        RuleStatus kinds, value;
+
+        kinds = kinds_status(b->context.probe, policy->kinds, &kinds_reason);
+        value = metric_info(trigger->metric)->is_http
+                        ? bus_http_rule_status(b, &trigger->uri, subject, &value_reason)
+                        : value_status(b->context.probe, trigger->metric, subject, &value_reason);
+
+        *ret_reason = kinds >= value ? kinds_reason : value_reason; /* the worse one */
+        return MAX_OF(kinds, value);
 }
 
 typedef struct UnitSummary {

@@ -65,7 +65,7 @@ static int append_values(sd_bus_message *reply, const Window *w, usec_t slot_use
 static int append_rule(Rows *rows, const Watch *w, const Policy *p, const PolicyTrigger *t) {
         usec_t slot_usec = rows->now_usec - TICK_GRACE_USEC;
         const MetricInfo *info = metric_info(t->metric);
-        const Window *window = w->windows[t->metric];
+        const Window *window = watch_find_window(w, t->metric, &t->uri);
         const char *reason;
         RuleStatus status;
         WindowHits hits = {};
@@ -82,17 +82,22 @@ static int append_rule(Rows *rows, const Watch *w, const Policy *p, const Policy
 
         r = sd_bus_message_append(
                         rows->reply,
-                        "ssussdsuuu",
+                        "ssus",
                         p->name,
                         w->subject.process ? w->subject.process->name : "",
                         w->subject.process ? (uint32_t) w->subject.process->key.pid : 0U,
-                        info->name,
-                        "",
-                        t->threshold,
-                        info->unit,
-                        t->period_sec,
-                        t->count,
-                        hits.hits);
+                        info->name);
+        if (r >= 0)
+                r = bus_append_uri(rows->reply, &t->uri);
+        if (r >= 0)
+                r = sd_bus_message_append(
+                                rows->reply,
+                                "dsuuu",
+                                t->threshold,
+                                info->unit,
+                                t->period_sec,
+                                t->count,
+                                hits.hits);
         if (r >= 0)
                 r = append_values(rows->reply, window, slot_usec, t->period_sec);
         if (r >= 0)

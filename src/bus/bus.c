@@ -12,8 +12,8 @@
 #define UNITS_COMPARED_MAX 4096U /* for "did you mean" */
 
 static const sd_bus_vtable *const vtables[] = {
-        bus_manager_vtable, bus_policy_vtable, bus_policy_list_vtable, bus_unit_vtable,
-        bus_window_vtable,  bus_task_vtable,   bus_profile_vtable,     bus_hottest_vtable,
+        bus_manager_vtable, bus_policy_vtable,  bus_policy_list_vtable, bus_unit_vtable, bus_window_vtable,
+        bus_task_vtable,    bus_profile_vtable, bus_hottest_vtable,     bus_http_vtable,
 };
 
 int bus_new(sd_bus *sd_bus, const BusContext *context, Bus **ret_bus) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "policy/http-watch.h"
 #include "policy/policy-store.h"
 #include "policy/watch-set.h"
 #include "sink/sink.h"
@@ -28,6 +29,8 @@ typedef struct BusContext {
         Probe *probe;
         TargetSet *targets;
         WatchSet *watches;
+        HttpMonitor *http;     /* NULL: HTTP is not measured */
+        HttpWatch *http_watch; /* ditto */
         Cooldown *cooldown;
         PolicyStore *policies;
         TaskManager *tasks;
@@ -54,6 +57,9 @@ typedef struct BusContext {
                        usec_t span_usec,
                        unsigned max,
                        BusHottest *request);
+        /* TLS libraries in processes that were refused, and those above a limit. NULL: none are looked for.
+         */
+        void (*tls_losses)(void *userdata, uint64_t *ret_refused, uint64_t *ret_over_cap);
         void *userdata;
 } BusContext;
 

@@ -215,6 +215,9 @@ static const char *loss_in_words(const char *name) {
         static const struct {
                 const char *name, *text;
         } texts[] = {
+                { "http-seconds-missed", "seconds of HTTP without values, the daemon came too late" },
+                { "http-tls-refused", "TLS libraries of processes that could not be probed" },
+                { "http-tls-over-cap", "processes and files not looked at for TLS, too many" },
                 { "events", "notices of new mappings, the buffer was full" },
                 { "unwind-files-no-space", "files without unwind table, the memory for them is full" },
                 { "unwind-files-failed", "files without unwind table, unreadable or malformed" },

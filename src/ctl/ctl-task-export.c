@@ -40,6 +40,7 @@ static const struct {
         { "pprof", "pb.gz", true },
         { "folded", "folded", false },
         { "folded-offcpu", "offcpu.folded", false },
+        { "folded-waits", "waits.folded", false },
         { "before-pprof", "before.pb.gz", true },
         { "before-folded", "before.folded", false },
 };
@@ -58,7 +59,7 @@ int verb_task_export(Ctl *c, int argc, char **argv) {
                 return log_error_errno(
                                 EINVAL,
                                 "Unknown format '%s', expected 'pprof', 'folded', 'folded-offcpu', "
-                                "'before-pprof' or 'before-folded'.",
+                                "'folded-waits', 'before-pprof' or 'before-folded'.",
                                 format);
 
         r = task_get(c, argc > 0 ? argv[0] : "latest", &task);

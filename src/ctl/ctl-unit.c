@@ -3,39 +3,12 @@
 #include "ctl/json-out.h"
 #include "ctl/pager.h"
 #include "ctl/table.h"
+#include "ctl/unit-row.h"
 
 #include "basic/log.h"
 
 #include <fnmatch.h>
 #include <string.h>
-
-/* One row of ListUnits; borrowed from the reply. */
-typedef struct UnitRow {
-        const char *name, *description, *active_state, *status, *reason;
-        unsigned n_processes, n_threads, n_rules;
-        double cpu_percent;
-} UnitRow;
-
-static int next_row(sd_bus_message *reply, UnitRow *row) {
-        int r;
-
-        r = sd_bus_message_read(
-                        reply,
-                        CPROF_BUS_UNIT_SIGNATURE,
-                        &row->name,
-                        &row->description,
-                        &row->active_state,
-                        &row->n_processes,
-                        &row->n_threads,
-                        &row->cpu_percent,
-                        &row->n_rules,
-                        &row->status,
-                        &row->reason);
-        if (r < 0)
-                return bus_complain_reply(r);
-
-        return r;
-}
 
 /* A pattern without wildcards means the unit that "systemctl status" would show. */
 static bool matches(const char *pattern, const char *name) {
@@ -46,29 +19,6 @@ static bool matches(const char *pattern, const char *name) {
 
         n = strlen(pattern);
         return strncmp(name, pattern, n) == 0 && strcmp(name + n, ".service") == 0;
-}
-
-static json_t *row_to_json(const UnitRow *row) {
-        return json_pack(
-                        "{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:s, s:s}",
-                        "unit",
-                        row->name,
-                        "description",
-                        row->description,
-                        "active_state",
-                        row->active_state,
-                        "processes",
-                        (json_int_t) row->n_processes,
-                        "threads",
-                        (json_int_t) row->n_threads,
-                        "cpu_percent",
-                        json_number_or_null(row->cpu_percent),
-                        "rules",
-                        (json_int_t) row->n_rules,
-                        "status",
-                        row->status,
-                        "reason",
-                        row->reason);
 }
 
 static void row_to_table(const UnitRow *row, Table *t) {
@@ -100,8 +50,8 @@ static int list_as_json(const Ctl *c, sd_bus_message *reply, const char *pattern
         UnitRow row;
         int r;
 
-        while ((r = next_row(reply, &row)) > 0)
-                if (matches(pattern, row.name) && json_array_append_new(array, row_to_json(&row)) < 0)
+        while ((r = unit_row_read(reply, &row)) > 0)
+                if (matches(pattern, row.name) && json_array_append_new(array, unit_row_to_json(&row)) < 0)
                         return log_error_errno(ENOMEM, "Failed to write JSON: %m");
 
         return r < 0 ? r : json_out(c, array);
@@ -127,7 +77,7 @@ static int list_as_table(Ctl *c, sd_bus_message *reply, const char *pattern) {
         if (r < 0)
                 return log_error_errno(r, "Failed to print the listing: %m");
 
-        while ((r = next_row(reply, &row)) > 0)
+        while ((r = unit_row_read(reply, &row)) > 0)
                 if (matches(pattern, row.name)) {
                         row_to_table(&row, t);
                         n++;

@@ -110,7 +110,7 @@ static int show(Ctl *c, const char *unit) {
         else if (c->tty)
                 printf("\033[H\033[2J");
 
-        return window_rows_print(c, unit, rows, n);
+        return window_rows_print(c, unit, rows, n, c->columns / 3);
 }
 
 int verb_unit_windows(Ctl *c, int argc, char **argv) {

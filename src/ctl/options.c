@@ -34,6 +34,7 @@ enum {
         ARG_TOP,
         ARG_FORMAT,
         ARG_BEFORE,
+        ARG_ONCE,
 };
 
 static const struct option long_options[] = {
@@ -65,6 +66,7 @@ static const struct option long_options[] = {
         { "before", no_argument, NULL, ARG_BEFORE },
         { "count", required_argument, NULL, 'n' },
         { "delay", required_argument, NULL, 'd' },
+        { "once", no_argument, NULL, ARG_ONCE },
         { "watch", no_argument, NULL, 'w' },
         {},
 };
@@ -195,6 +197,10 @@ static int parse_view_option(int code, Options *o) {
         case 'n':
                 note_group(o, OPTION_GROUP_FRAMES, code);
                 return parse_number("count", optarg, INT_MAX, &o->count);
+        case ARG_ONCE:
+                note_group(o, OPTION_GROUP_FRAMES, code);
+                o->count = 1;
+                return 0;
         case 'd':
                 note_group(o, OPTION_GROUP_FRAMES, code);
                 return parse_delay(optarg, &o->delay_usec);

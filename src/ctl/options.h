@@ -28,7 +28,7 @@ typedef enum OptionGroup {
         OPTION_GROUP_DURATION = 1 << 8, /* --duration= */
         OPTION_GROUP_BEFORE = 1 << 9,   /* --before */
         OPTION_GROUP_OFF_CPU = 1 << 10, /* --off-cpu */
-        OPTION_GROUP_FRAMES = 1 << 11,  /* --count=, --delay= */
+        OPTION_GROUP_FRAMES = 1 << 11,  /* --count=, --once, --delay= */
         _OPTION_GROUPS = 12,
 } OptionGroup;
 

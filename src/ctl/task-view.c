@@ -47,14 +47,28 @@ static void print_state(const Ctl *c, const json_t *t) {
                known ? ")" : "");
 }
 
+/* What the threshold in "process-cpu >= 80% for …" is a number of, "%". */
+static void unit_of_rule(const char *rule, char ret[static VIEW_TEXT_MAX]) {
+        const char *threshold = strstr(rule, ">= ");
+
+        threshold = threshold ? threshold + strlen(">= ") : "";
+        threshold += strspn(threshold, "0123456789.");
+        (void) snprintf(ret,
+                        VIEW_TEXT_MAX,
+                        "%.*s",
+                        (int) MIN_OF(strcspn(threshold, " "), (size_t) 4),
+                        threshold);
+}
+
 /* "policy web: process-cpu >= 80% for 5 of 10s: nginx#2 (PID 812) was at 97%, in 6 of 10 seconds, at
  * most 99.5%" */
 static void print_cause(const json_t *cause, const char *title) {
         _cleanup_(freep) char *policy = clean(cause, "policy", "?"), *rule = clean(cause, "rule", "?"),
                               *process = clean(cause, "process", "");
-        const char *unit = rule && strchr(rule, '%') ? "%" : "";
-        char value[VIEW_TEXT_MAX], peak[VIEW_TEXT_MAX];
+        char unit[VIEW_TEXT_MAX], value[VIEW_TEXT_MAX], peak[VIEW_TEXT_MAX];
         uint64_t pid = json_u64_at(cause, "pid");
+
+        unit_of_rule(rule ?: "", unit);
 
         printf("%9s policy %s: %s\n%9s ", title, policy ?: "?", rule ?: "?", "");
         if (pid > 0)

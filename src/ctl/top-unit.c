@@ -12,19 +12,20 @@
 
 /* Prints by the functions of "unit windows" into @b. */
 static int add_windows(Top *t, WindowRow *rows, size_t n, StrBuf *b) {
-        Ctl narrow = *t->c; /* bars are a third of the columns: lines are to fit */
+        unsigned columns = MAX_OF(t->screen.columns, 60U);
+        Ctl c = *t->c;
         FILE *saved = stdout, *memory;
         char *text = NULL;
         size_t size;
         int r;
 
-        narrow.columns = MAX_OF(t->screen.columns, 60U) - 45;
+        c.columns = columns;
         memory = open_memstream(&text, &size);
         if (!memory)
                 return -ENOMEM;
 
         stdout = memory;
-        r = window_rows_print(&narrow, t->unit, rows, n);
+        r = window_rows_print(&c, t->unit, rows, n, (columns - 45) / 3); /* lines are to fit */
         stdout = saved;
         if (fclose(memory) != 0)
                 r = -ENOMEM;

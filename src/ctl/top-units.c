@@ -95,13 +95,15 @@ static double nearness(const WindowRow *w) {
 }
 
 static void describe(const WindowRow *w, UnitLine *line) {
+        _cleanup_(freep) char *uri = window_row_uri_text(w); /* without memory it is left out */
         char threshold[VIEW_TEXT_MAX], span[VIEW_TEXT_MAX];
 
         (void) snprintf(line->rule,
                         sizeof(line->rule),
-                        "%s >= %s",
+                        "%s >= %s%s",
                         w->metric,
-                        view_value(w->threshold, w->unit_of_metric, threshold));
+                        view_value(w->threshold, w->unit_of_metric, threshold),
+                        uri ?: "");
         (void) view_value(last_value(w), w->unit_of_metric, line->value);
         line->hits = w->hits;
         line->count = w->count;

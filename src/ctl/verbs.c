@@ -25,11 +25,20 @@ static const Verb verbs[] = {
           OPTION_GROUP_FRAMES,
           verb_top,
           "Watch units, or the rules and hottest functions of one" },
+        { NULL,
+          "http",
+          "UNIT",
+          1,
+          1,
+          OPTION_GROUP_FRAMES,
+          verb_http,
+          "Watch the requests of a unit by URI rule" },
         { NULL, "profile", "UNIT", 1, 1, PROFILE, verb_profile, "Profile a unit or process now" },
         { NULL, "monitor", "", 0, 0, 0, verb_monitor, "Print policy changes and tasks as they happen" },
         { NULL, "reload", "", 0, 0, 0, verb_reload, "Read configuration and policies again" },
 
         { "unit", "list", "[PATTERN]", 0, 1, 0, verb_unit_list, "List units and what watches them" },
+        { "unit", "show", "UNIT", 1, 1, 0, verb_unit_show, "Show what watches a unit, and how well" },
         { "unit",
           "windows",
           "UNIT",
@@ -134,6 +143,7 @@ static const struct {
           "Where threads wait and how long; recorded together with --on-cpu" },
         { OPTION_GROUP_FRAMES, "-d --delay=SPAN", "Between two looks (1s)" },
         { OPTION_GROUP_FRAMES, "-n --count=N", "End after so many looks" },
+        { OPTION_GROUP_FRAMES, "--once", "The same as --count=1" },
         { OPTION_GROUP_WATCH, "-w --watch", "Show it anew each second until Ctrl-C" },
 };
 

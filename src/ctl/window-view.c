@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define BAR_COLUMNS_MAX 60U
+#define GAP 2U           /* columns between two cells, and before the first */
+#define STATE_COLUMNS 5U /* "armed"; other states may be longer than the line */
 
 /* The texts of one line, ready to be padded. */
 typedef struct Line {
@@ -38,8 +40,10 @@ static json_t *values_to_json(const WindowRow *w) {
 }
 
 static json_t *row_to_json(const WindowRow *w) {
+        bool is_regex = w->uri[0] == '~';
+
         return json_pack(
-                        "{s:s, s:s, s:I, s:s, s:s, s:f, s:s, s:I, s:I, s:I, s:o, s:I, s:s, s:s, s:s}",
+                        "{s:s, s:s, s:I, s:s, s:s, s:s, s:f, s:s, s:I, s:I, s:I, s:o, s:I, s:s, s:s, s:s}",
                         "policy",
                         w->policy,
                         "process",
@@ -49,7 +53,9 @@ static json_t *row_to_json(const WindowRow *w) {
                         "metric",
                         w->metric,
                         "uri",
-                        w->uri,
+                        is_regex ? "" : w->uri,
+                        "uri_regex",
+                        is_regex ? w->uri + 1 : "",
                         "threshold",
                         isfinite(w->threshold) ? w->threshold : 0.0,
                         "metric_unit",
@@ -121,19 +127,35 @@ static int make_state(const Ctl *c, const WindowRow *w, char **ret_text) {
         return strbuf_finish(&b, ret_text);
 }
 
-static int line_make(const Ctl *c, const WindowRow *w, Line *l) {
+char *window_row_uri_text(const WindowRow *w) {
+        bool is_regex = w->uri[0] == '~';
+        _cleanup_(freep) char *uri = utf8_sanitize(w->uri + is_regex, strlen(w->uri + is_regex));
+        char *text = NULL;
+
+        if (!uri)
+                return NULL;
+        if (uri[0] == '\0')
+                return TAKE_PTR(uri);
+        if (asprintf(&text, " %s %s", is_regex ? "matching" : "on", uri) < 0)
+                return NULL;
+
+        return text;
+}
+
+static int line_make(const Ctl *c, const WindowRow *w, unsigned bar_columns, Line *l) {
         const BarStyle style = {
                 .utf8 = c->utf8,
                 .hot_on = colour_on(c, COLOUR_RED),
                 .hot_off = colour_on(c, COLOUR_NORMAL),
-                .columns_max = MIN_OF(BAR_COLUMNS_MAX, c->columns / 3),
+                .columns_max = bar_columns,
         };
-        _cleanup_(freep) char *process = utf8_sanitize(w->process, strlen(w->process));
+        _cleanup_(freep) char *process = utf8_sanitize(w->process, strlen(w->process)),
+                              *uri = window_row_uri_text(w);
         double last = w->n_values > 0 ? w->values[w->n_values - 1] : NAN;
         char threshold[VIEW_TEXT_MAX];
         int n;
 
-        if (!process)
+        if (!process || !uri)
                 return -ENOMEM;
 
         if (w->pid == 0)
@@ -142,11 +164,10 @@ static int line_make(const Ctl *c, const WindowRow *w, Line *l) {
                 l->subject = NULL;
 
         n = asprintf(&l->rule,
-                     "%s >= %s%s%s",
+                     "%s >= %s%s",
                      w->metric,
                      view_value(w->threshold, w->unit_of_metric, threshold),
-                     w->uri[0] != '\0' ? " " : "",
-                     w->uri);
+                     uri);
         if (n < 0)
                 l->rule = NULL;
 
@@ -176,10 +197,19 @@ static void print_padded(const char *text, size_t width, size_t column) {
         printf("%s%*s  ", text, width < column ? (int) (column - width) : 0, "");
 }
 
-static void line_print(const Line *l, const Widths *w) {
-        printf("  ");
+static bool fits(const Ctl *c, const Widths *w) {
+        return GAP + w->subject + GAP + w->rule + GAP + w->bar + GAP + w->hits + GAP + w->value + GAP +
+                        STATE_COLUMNS <=
+                        c->columns;
+}
+
+static void line_print(const Line *l, const Widths *w, bool in_two) {
+        printf("%*s", (int) GAP, "");
         print_padded(l->subject, view_width(l->subject), w->subject);
-        print_padded(l->rule, view_width(l->rule), w->rule);
+        if (in_two) /* the rule above what has been seen of it */
+                printf("%s\n%*s", l->rule, (int) (GAP + w->subject + GAP), "");
+        else
+                print_padded(l->rule, view_width(l->rule), w->rule);
         print_padded(l->bar, l->bar_width, w->bar);
         print_padded(l->hits, strlen(l->hits), w->hits);
         printf("%*s%s  %s\n", (int) (w->value - view_width(l->value)), "", l->value, l->state);
@@ -193,15 +223,16 @@ static void widths_add(Widths *w, const Line *l) {
         w->value = MAX_OF(w->value, view_width(l->value));
 }
 
-int window_rows_print(const Ctl *c, const char *unit, WindowRow *rows, size_t n) {
+int window_rows_print(const Ctl *c, const char *unit, WindowRow *rows, size_t n, unsigned bar_columns) {
         _cleanup_(freep) Line *lines = calloc(n + 1, sizeof(lines[0]));
         Widths widths = {};
         int r = lines ? 0 : -ENOMEM;
 
+        bar_columns = MIN_OF(BAR_COLUMNS_MAX, bar_columns);
         qsort(rows, n, sizeof(rows[0]), compare_rows);
 
         for (size_t i = 0; i < n && r >= 0; i++) {
-                r = line_make(c, rows + i, lines + i);
+                r = line_make(c, rows + i, bar_columns, lines + i);
                 if (r >= 0)
                         widths_add(&widths, lines + i);
         }
@@ -213,7 +244,7 @@ int window_rows_print(const Ctl *c, const char *unit, WindowRow *rows, size_t n)
                                unit,
                                rows[i].policy,
                                colour_on(c, COLOUR_NORMAL));
-                line_print(lines + i, &widths);
+                line_print(lines + i, &widths, !fits(c, &widths));
         }
         if (n == 0 && r >= 0)
                 printf("No policy watches %s.\n", unit);

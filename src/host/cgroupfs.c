@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Reads @name in the cgroup @path below @dir_fd. What the kernel does not keep, or just removed (ENODEV), is
  * -ENOENT. */
@@ -83,4 +84,57 @@ int cgroupfs_read_cpu_ns(const Host *h, const char *path, uint64_t *ret_ns) {
                 return r;
 
         return parse_field(&p, text + strlen(text), 10, ret_ns) < 0 ? -EBADMSG : 0;
+}
+
+/* "some avg10=0.00 avg60=0.12 avg300=0.31 total=1234567\nfull avg10=…"; linux
+ * Documentation/accounting/psi.rst */
+int pressure_parse(const char *text, uint64_t *ret_usec) {
+        static const char start[] = "some ", key[] = " total=";
+        const char *end, *field;
+        uint64_t usec;
+        int r;
+
+        assert(text);
+        assert(ret_usec);
+
+        if (strncmp(text, start, strlen(start)) != 0)
+                return -EBADMSG;
+
+        end = text + strcspn(text, "\n");
+        field = memmem(text, (size_t) (end - text), key, strlen(key));
+        if (!field)
+                return -EBADMSG;
+
+        field += strlen(key);
+        r = parse_field(&field, end, 10, &usec);
+        if (r < 0 || field != end)
+                return -EBADMSG;
+
+        *ret_usec = usec;
+        return 0;
+}
+
+int cgroupfs_read_pressure(const Host *h, const char *path, Pressure pressure, uint64_t *ret_usec) {
+        static const char *const names[] = {
+                [PRESSURE_CPU] = "cpu.pressure",
+                [PRESSURE_IO] = "io.pressure",
+                [PRESSURE_MEMORY] = "memory.pressure",
+        };
+        char text[256]; /* two lines of less than 80 bytes */
+        int fd, r;
+
+        assert(h);
+        assert(path && path[0] == '/');
+        assert(pressure >= 0 && pressure < _PRESSURE_MAX);
+        assert(ret_usec);
+
+        fd = h->cgroup_layout == CGROUP_LAYOUT_UNIFIED ? h->cgroup_fd : h->unified_fd;
+        if (fd < 0)
+                return -EOPNOTSUPP;
+
+        r = read_attribute(fd, path, names[pressure], text, sizeof(text));
+        if (r == -ENOENT && faccessat(h->proc_fd, "pressure/cpu", F_OK, 0) >= 0)
+                return -ENODATA;
+
+        return r < 0 ? r : pressure_parse(text, ret_usec);
 }

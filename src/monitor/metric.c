@@ -51,21 +51,21 @@ static const MetricInfo infos[] = {
                 .name = "http-avg-response-time",
                 .unit = "ms",
                 .threshold_max = 3600e3,
-                .expected = "milliseconds such as 250ms",
+                .expected = "a time such as 250ms or 1.5s",
                 .is_http = true,
         },
         [METRIC_HTTP_P95_RESPONSE_TIME] = {
                 .name = "http-p95-response-time",
                 .unit = "ms",
                 .threshold_max = 3600e3,
-                .expected = "milliseconds such as 500ms",
+                .expected = "a time such as 500ms or 1.5s",
                 .is_http = true,
         },
         [METRIC_HTTP_P99_RESPONSE_TIME] = {
                 .name = "http-p99-response-time",
                 .unit = "ms",
                 .threshold_max = 3600e3,
-                .expected = "milliseconds such as 900ms",
+                .expected = "a time such as 900ms or 1.5s",
                 .is_http = true,
         },
         [METRIC_HTTP_REQUEST_RATE] = {
@@ -139,10 +139,35 @@ const char *const *metric_names(void) {
         return names;
 }
 
+static bool ends_with(const char *text, size_t n, const char *suffix) {
+        size_t length = strlen(suffix);
+
+        return length > 0 && n > length && memcmp(text + n - length, suffix, length) == 0;
+}
+
+/* How many bytes of @text are the number, and what one of its unit is in the metric's. */
+static size_t number_length(const MetricInfo *info, const char *text, double *ret_scale) {
+        size_t n = strlen(text);
+
+        *ret_scale = 1;
+        if (ends_with(text, n, info->unit))
+                n -= strlen(info->unit);
+        else if (strcmp(info->unit, "ms") == 0 && ends_with(text, n, "s")) {
+                *ret_scale = 1000;
+                n--;
+        }
+
+        while (n > 0 && text[n - 1] == ' ')
+                n--;
+
+        return n;
+}
+
 int metric_parse_threshold(Metric m, const char *text, double *ret) {
         const MetricInfo *info = metric_info(m);
         char number[32];
-        double v;
+        double v, scale;
+        size_t n;
         int r;
 
         assert(text);
@@ -151,22 +176,18 @@ int metric_parse_threshold(Metric m, const char *text, double *ret) {
         if (!info)
                 return -EINVAL;
 
-        size_t n = strlen(text), suffix = strlen(info->unit);
-        if (suffix > 0 && n > suffix && strcmp(text + n - suffix, info->unit) == 0)
-                n -= suffix;
-        while (n > 0 && text[n - 1] == ' ')
-                n--;
+        n = number_length(info, text, &scale);
         if (n == 0 || n >= sizeof(number))
                 return -EINVAL;
 
         memcpy(number, text, n);
         number[n] = '\0';
 
-        r = parse_double(number, info->threshold_max, &v);
+        r = parse_double(number, info->threshold_max / scale, &v);
         if (r < 0)
                 return r;
 
-        *ret = round(v * VALUE_SCALE) / VALUE_SCALE;
+        *ret = round(v * scale * VALUE_SCALE) / VALUE_SCALE;
         return 0;
 }
 

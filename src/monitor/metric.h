@@ -29,7 +29,7 @@ typedef enum Metric {
 
 typedef struct MetricInfo {
         const char *name;
-        const char *unit; /* "%", "" */
+        const char *unit; /* "%", "ms", "/s", "" */
         double threshold_max;
         const char *expected; /* how a threshold is written: "a percentage such as 80%" */
         bool is_http;         /* takes a URI rule */
@@ -43,8 +43,8 @@ const char *metric_to_string(Metric m);
 int metric_from_string(const char *name);
 const char *const *metric_names(void); /* NULL-terminated, of this build */
 
-/* Threshold text as policies have it: "80%" or "80" for percent, plain numbers else; rounded to 6 decimals.
- * -EINVAL, -ERANGE. */
+/* Threshold text as policies have it: a number with or without the metric's unit, "80%", "1000/s", "500";
+ * times also in seconds, "250ms" or "0.25s". Rounded to 6 decimals. -EINVAL, -ERANGE. */
 int metric_parse_threshold(Metric m, const char *text, double *ret);
 /* "80%", "2.5": at most 6 decimals, no trailing zeros, so that a threshold reads back the same. "-" for no
  * value. */

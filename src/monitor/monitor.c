@@ -43,6 +43,19 @@ static double process_value(const Monitor *m, Metric metric, const Process *p) {
         }
 }
 
+int metric_pressure(Metric m) {
+        switch (m) {
+        case METRIC_CPU_PRESSURE:
+                return PRESSURE_CPU;
+        case METRIC_IO_PRESSURE:
+                return PRESSURE_IO;
+        case METRIC_MEMORY_PRESSURE:
+                return PRESSURE_MEMORY;
+        default:
+                return _PRESSURE_INVALID;
+        }
+}
+
 static double unit_value(const Monitor *m, Metric metric, Unit *u) {
         switch (metric) {
         case METRIC_PROCESS_CPU:
@@ -51,14 +64,28 @@ static double unit_value(const Monitor *m, Metric metric, Unit *u) {
                 return unit_n_threads(m->targets, u);
         case METRIC_SYSTEM_LOAD:
                 return m->load1;
+        case METRIC_CPU_PRESSURE:
+        case METRIC_IO_PRESSURE:
+        case METRIC_MEMORY_PRESSURE:
+                return unit_pressure_percent(u, (Pressure) metric_pressure(metric));
         default:
                 return NAN;
         }
 }
 
+static double http_value(const Monitor *m, Metric metric, Subject subject, const UriRule *uri) {
+        if (!m->http || (subject.process && subject.process->fresh))
+                return NAN;
+
+        return http_monitor_value(m->http, metric, subject, uri);
+}
+
 double monitor_value(Monitor *m, Metric metric, Subject subject, const UriRule *uri) {
         assert(m);
         assert(!subject.process != !subject.unit);
+
+        if (metric_info(metric)->is_http)
+                return http_value(m, metric, subject, uri);
 
         if (subject.process)
                 return process_value(m, metric, subject.process);

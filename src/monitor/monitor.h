@@ -22,3 +22,6 @@ int monitor_tick(Monitor *m);
 
 /* The value of @metric for @subject in the last second, NAN for none. @uri is for HTTP metrics. */
 double monitor_value(Monitor *m, Metric metric, Subject subject, const UriRule *uri);
+
+/* Which Pressure that metric is; -EINVAL: none. */
+int metric_pressure(Metric m);

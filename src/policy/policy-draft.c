@@ -13,11 +13,14 @@ void trigger_draft_open(TriggerDraft *d, unsigned line) {
 
 void trigger_draft_done(TriggerDraft *d) {
         free(d->threshold);
+        uri_rules_done(&d->paths);
+        uri_rules_done(&d->regex);
         *d = (TriggerDraft){};
 }
 
 static int set_when(TriggerDraft *d, const char *value, char **reterr_what) {
-        return policy_trigger_parse(value, &d->values, reterr_what);
+        uri_rules_done(&d->paths);
+        return policy_parse_when(value, &d->values, &d->paths, reterr_what);
 }
 
 static int set_metric(TriggerDraft *d, const char *value, char **reterr_what) {
@@ -43,10 +46,27 @@ static int set_count(TriggerDraft *d, const char *value, char **reterr_what) {
         return policy_parse_count(value, &d->values.count, reterr_what);
 }
 
+static int set_uri(TriggerDraft *d, const char *value, char **reterr_what) {
+        return uri_rules_add_paths(&d->paths, value, reterr_what);
+}
+
+static int set_regex(TriggerDraft *d, const char *value, char **reterr_what) {
+        return uri_rules_set_regex(&d->regex, value, reterr_what);
+}
+
+static void reset_uri(TriggerDraft *d) {
+        uri_rules_done(&d->paths);
+}
+
+static void reset_regex(TriggerDraft *d) {
+        uri_rules_done(&d->regex);
+}
+
 typedef struct Key {
         const char *name;
         size_t line_offset; /* of its line in the draft */
         int (*set)(TriggerDraft *d, const char *value, char **reterr_what);
+        void (*reset)(TriggerDraft *d); /* what forgetting the line does not */
 } Key;
 
 static const Key keys[] = {
@@ -54,11 +74,14 @@ static const Key keys[] = {
         { "Threshold", offsetof(TriggerDraft, threshold_line), set_threshold },
         { "Period", offsetof(TriggerDraft, period_line), set_period },
         { "Count", offsetof(TriggerDraft, count_line), set_count },
-        { "When", offsetof(TriggerDraft, when_line), set_when },
+        { "URI", offsetof(TriggerDraft, uri_line), set_uri, reset_uri },
+        { "URIRegex", offsetof(TriggerDraft, regex_line), set_regex, reset_regex },
+        { "When", offsetof(TriggerDraft, when_line), set_when, reset_uri },
 };
 
 const char *const *trigger_draft_keys(void) {
-        static const char *const names[] = { "Metric", "Threshold", "Period", "Count", "When", NULL };
+        static const char *const names[] = { "Metric", "Threshold", "Period", "Count",
+                                             "URI",    "URIRegex",  "When",   NULL };
 
         _Static_assert(ELEMENTSOF(names) == ELEMENTSOF(keys) + 1, "one name per key");
         return names;
@@ -73,7 +96,8 @@ static const Key *find_key(const char *name) {
 }
 
 static bool has_parts(const TriggerDraft *d) {
-        return d->metric_line || d->threshold_line || d->period_line || d->count_line;
+        return d->metric_line || d->threshold_line || d->period_line || d->count_line || d->uri_line ||
+                        d->regex_line;
 }
 
 int trigger_draft_set(
@@ -82,9 +106,6 @@ int trigger_draft_set(
         int r;
 
         assert(d);
-
-        if (strcmp(name, "URI") == 0 || strcmp(name, "URIRegex") == 0)
-                return policy_refuse(-EOPNOTSUPP, reterr_what, "this build does not have URI rules");
 
         key = find_key(name);
         if (!key)
@@ -95,8 +116,7 @@ int trigger_draft_set(
                         return policy_refuse(
                                         -EINVAL,
                                         reterr_what,
-                                        "either When= or Metric=, Threshold=, Period= and Count=, "
-                                        "not both in one section");
+                                        "either When= or the other keys, not both in one section");
 
                 /* a scalar is overwritten, but who writes two conditions wants both */
                 if (key->set == set_when && d->when_line > 0)
@@ -108,10 +128,24 @@ int trigger_draft_set(
                 r = key->set(d, value, reterr_what);
                 if (r < 0)
                         return r;
-        }
+        } else if (key->reset)
+                key->reset(d);
 
         *(unsigned *) ((char *) d + key->line_offset) = *value ? line : 0;
         return 0;
+}
+
+static int check_uris(const TriggerDraft *d, unsigned *line, char **reterr_message) {
+        if (metric_info(d->values.metric)->is_http || (!d->uri_line && !d->regex_line))
+                return 0;
+
+        *line = d->uri_line ?: d->regex_line;
+        return policy_refuse(
+                        -EINVAL,
+                        reterr_message,
+                        "%s=: " POLICY_NO_URI,
+                        d->uri_line ? "URI" : "URIRegex",
+                        metric_to_string(d->values.metric));
 }
 
 static int complete(TriggerDraft *d, unsigned *line, char **reterr_message) {
@@ -156,22 +190,29 @@ static int complete(TriggerDraft *d, unsigned *line, char **reterr_message) {
                                 d->period_line ? "" : ", the default");
         }
 
-        return 0;
+        return check_uris(d, line, reterr_message);
 }
 
-int trigger_draft_finish(TriggerDraft *d, PolicyTrigger *ret, unsigned *reterr_line, char **reterr_message) {
+int trigger_draft_finish(
+                TriggerDraft *d,
+                PolicyTrigger **ret_triggers,
+                size_t *ret_n,
+                unsigned *reterr_line,
+                char **reterr_message) {
         unsigned line;
         int r;
 
         assert(d && d->line > 0);
-        assert(ret);
+        assert(ret_triggers);
+        assert(ret_n);
 
         line = d->line;
         r = complete(d, &line, reterr_message);
+        if (r >= 0)
+                r = uri_rules_to_triggers(
+                                d->paths.n > 0 ? &d->paths : &d->regex, &d->values, ret_triggers, ret_n);
         if (r < 0)
                 *reterr_line = line;
-        else
-                *ret = d->values;
 
         trigger_draft_done(d);
         return r < 0 ? r : 0;

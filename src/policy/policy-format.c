@@ -54,6 +54,8 @@ static void add_trigger(StrBuf *b, const PolicyTrigger *t) {
         strbuf_addf(b, "Threshold=%s\n", metric_format_value(t->metric, t->threshold, value));
         strbuf_addf(b, "Period=%s\n", timespan_format(t->period_sec * USEC_PER_SEC, period));
         strbuf_addf(b, "Count=%u\n", t->count);
+        if (t->uri.kind != URI_RULE_ALL)
+                add_assignment(b, t->uri.kind == URI_RULE_EXACT ? "URI" : "URIRegex", t->uri.text);
 }
 
 int policy_format(const Policy *p, char **ret_text) {

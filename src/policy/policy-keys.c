@@ -143,7 +143,7 @@ static int set_triggers(Policy *p, const char *value, char **reterr_what) {
                                 reterr_what,
                                 "expected nothing: it drops triggers, [Trigger] sections add them");
 
-        p->n_triggers = 0;
+        policy_drop_triggers(p);
         return 0;
 }
 

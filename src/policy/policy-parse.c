@@ -5,7 +5,7 @@
 #include "policy/policy-keys.h"
 #include "policy/policy-message.h"
 #include "policy/policy-pattern.h"
-#include "policy/policy.h"
+#include "policy/policy-uri.h"
 
 #include <string.h>
 
@@ -14,6 +14,10 @@ typedef struct Parser {
         Policy *policy;
         TriggerDraft draft;
         char **reterr_message;
+
+        /* The last trigger on a metric of units only. */
+        const char *unit_only_path;
+        unsigned unit_only_line;
 } Parser;
 
 static bool is_known(const char *key, const char *const *known) {
@@ -89,12 +93,12 @@ handle_assignment(Parser *parser, unsigned line, const char *section, const char
         return 0;
 }
 
-static int add_trigger(Policy *p, const PolicyTrigger *t) {
+/* Takes over what @t owns when it returns 1; 0: there is one like it. */
+static int add_trigger(Policy *p, PolicyTrigger *t) {
         PolicyTrigger *grown;
 
         for (size_t i = 0; i < p->n_triggers; i++)
-                if (p->triggers[i].metric == t->metric && p->triggers[i].threshold == t->threshold &&
-                    p->triggers[i].period_sec == t->period_sec && p->triggers[i].count == t->count)
+                if (policy_trigger_equal(p->triggers + i, t))
                         return 0;
 
         if (p->n_triggers >= POLICY_TRIGGERS_MAX)
@@ -106,20 +110,50 @@ static int add_trigger(Policy *p, const PolicyTrigger *t) {
 
         grown[p->n_triggers++] = *t;
         p->triggers = grown;
-        return 0;
+        *t = (PolicyTrigger){};
+        return 1;
+}
+
+/* Takes over @triggers in any case. */
+static int add_triggers(Parser *parser, unsigned line, PolicyTrigger *triggers, size_t n) {
+        int r = 0;
+
+        if (metric_info(triggers[0].metric)->is_unit_only) {
+                parser->unit_only_path = parser->path;
+                parser->unit_only_line = line;
+        }
+
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = add_trigger(parser->policy, triggers + i);
+        for (size_t i = 0; i < n; i++)
+                policy_trigger_done(triggers + i);
+        free(triggers);
+
+        if (r == -E2BIG)
+                return policy_refuse(
+                                -EINVAL,
+                                parser->reterr_message,
+                                "%s:%u: [Trigger]: more than %u triggers%s",
+                                parser->path,
+                                line,
+                                POLICY_TRIGGERS_MAX,
+                                n > 1 ? " (each path is one)" : "");
+
+        return r < 0 ? r : 0;
 }
 
 /* Ends the [Trigger] section that is open, if one is. */
 static int close_section(Parser *parser) {
         unsigned line = parser->draft.line, bad_line = 0;
+        PolicyTrigger *triggers;
         char *message = NULL;
-        PolicyTrigger t;
+        size_t n;
         int r;
 
         if (line == 0)
                 return 0;
 
-        r = trigger_draft_finish(&parser->draft, &t, &bad_line, &message);
+        r = trigger_draft_finish(&parser->draft, &triggers, &n, &bad_line, &message);
         if (r < 0) {
                 int error = r;
 
@@ -135,17 +169,7 @@ static int close_section(Parser *parser) {
                 return r;
         }
 
-        r = add_trigger(parser->policy, &t);
-        if (r == -E2BIG)
-                return policy_refuse(
-                                -EINVAL,
-                                parser->reterr_message,
-                                "%s:%u: [Trigger]: more than %u triggers",
-                                parser->path,
-                                line,
-                                POLICY_TRIGGERS_MAX);
-
-        return r;
+        return add_triggers(parser, line, triggers, n);
 }
 
 static int refuse_section(Parser *parser, unsigned line, const char *section) {
@@ -213,8 +237,48 @@ static int parse_text(Parser *parser, const PolicyText *text) {
         return policy_refuse(-EINVAL, parser->reterr_message, "%s:%u: %s", text->path, line, message);
 }
 
+static int check_scope(const Parser *parser) {
+        const Policy *p = parser->policy;
+
+        if (p->scope == POLICY_SCOPE_UNIT && (*p->exes || *p->users))
+                return policy_refuse(
+                                -EINVAL,
+                                parser->reterr_message,
+                                "%s: Scope=unit: Exe= and User= tell processes apart, not units; use Unit= or Slice=",
+                                parser->path);
+
+        for (size_t i = 0; i < p->n_triggers; i++)
+                if (p->scope == POLICY_SCOPE_PROCESS && metric_info(p->triggers[i].metric)->is_unit_only)
+                        return policy_refuse(
+                                        -EINVAL,
+                                        parser->reterr_message,
+                                        "%s:%u: [Trigger]: %s has a value with Scope=unit only",
+                                        parser->unit_only_path,
+                                        parser->unit_only_line,
+                                        metric_to_string(p->triggers[i].metric));
+
+        return 0;
+}
+
+static int check_uris(const Parser *parser) {
+        char *what = NULL;
+        int r, error;
+
+        error = r = policy_check_uris(parser->policy, &what);
+        if (what)
+                r = policy_refuse(error, parser->reterr_message, "%s: %s", parser->path, what);
+
+        free(what);
+        return r;
+}
+
 /* What no single line is to blame for. */
-static int check_whole(const Policy *p, const char *path, char **reterr_message) {
+static int check_whole(const Parser *parser) {
+        char **reterr_message = parser->reterr_message;
+        const Policy *p = parser->policy;
+        const char *path = parser->path;
+        int r;
+
         if (!*p->units && !*p->slices && !*p->exes && !*p->users)
                 return policy_refuse(
                                 -EINVAL,
@@ -232,17 +296,11 @@ static int check_whole(const Policy *p, const char *path, char **reterr_message)
                                 path,
                                 POLICY_PATTERNS_SIZE_MAX / 1024);
 
-        if (p->scope == POLICY_SCOPE_UNIT && (*p->exes || *p->users))
-                return policy_refuse(
-                                -EINVAL,
-                                reterr_message,
-                                "%s: Scope=unit: Exe= and User= tell processes apart, not units; use Unit= or Slice=",
-                                path);
-
         if (p->n_triggers == 0)
                 return policy_refuse(-EINVAL, reterr_message, "%s: a [Trigger] section is needed", path);
 
-        return 0;
+        r = check_scope(parser);
+        return r < 0 ? r : check_uris(parser);
 }
 
 static int policy_new(const char *name, Policy **ret_policy) {
@@ -297,7 +355,8 @@ int policy_parse(
         if (r < 0)
                 return r;
 
-        r = check_whole(p, texts[0].path, reterr_message);
+        parser.path = texts[0].path;
+        r = check_whole(&parser);
         if (r < 0)
                 return r;
 

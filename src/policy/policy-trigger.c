@@ -7,16 +7,13 @@
 
 #include <string.h>
 
-#define TRIGGER_TEXT_MAX 512
+#define TRIGGER_TEXT_MAX 4096U /* a few paths */
 #define BLANKS " \t"
 
 int policy_parse_metric(const char *text, Metric *ret, char **reterr_what) {
-        char shown[POLICY_VALUE_SHOWN_MAX + 4];
         int m;
 
         m = metric_from_string(text);
-        if (m == -EOPNOTSUPP)
-                return policy_refuse_elsewhere(policy_value_shown(text, shown), metric_names(), reterr_what);
         if (m < 0)
                 return policy_refuse_unknown("metric", text, metric_names(), "", reterr_what);
 
@@ -93,21 +90,30 @@ static int refuse_part(int error, const char *part, char *what, char **reterr_me
         return r;
 }
 
-/* Cuts @text before the first word @word and returns what stands behind it, NULL if the word is not there.
- */
-static char *cut_at_word(char *text, const char *word) {
+/* NULL if the word is not there. */
+static char *find_word(char *text, const char *word) {
         size_t n = strlen(word);
 
         for (char *p = text; (p = strstr(p, word)); p++) {
                 bool starts = p == text || strchr(BLANKS, p[-1]);
 
-                if (starts && strchr(BLANKS, p[n])) { /* strchr() finds the end of the text, too */
-                        *p = '\0';
-                        return p + n;
-                }
+                if (starts && strchr(BLANKS, p[n])) /* strchr() finds the end of the text, too */
+                        return p;
         }
 
         return NULL;
+}
+
+/* Cuts @text before the first word @word and returns what stands behind it, NULL if the word is not there.
+ */
+static char *cut_at_word(char *text, const char *word) {
+        char *found = find_word(text, word);
+
+        if (!found)
+                return NULL;
+
+        *found = '\0';
+        return found + strlen(word);
 }
 
 static char *strip(char *s) {
@@ -152,8 +158,32 @@ static int parse_duration_part(char *text, PolicyTrigger *t, char **reterr_messa
         return 0;
 }
 
+/* "on /path /path" or "matching RE": cuts it off @text. Whichever word comes first counts: the other one may
+ * be part of the rule. */
+static int parse_uri_part(char *text, Metric metric, UriRules *uris, char **reterr_message) {
+        char *on = find_word(text, "on"), *matching = find_word(text, "matching"), *value, *what = NULL;
+        bool exact = on && (!matching || on < matching);
+        int r;
+
+        if (!on && !matching)
+                return 0;
+
+        value = strip(cut_at_word(text, exact ? "on" : "matching"));
+        if (!metric_info(metric)->is_http)
+                return policy_refuse(-EINVAL, reterr_message, POLICY_NO_URI, metric_to_string(metric));
+        if (*value == '\0')
+                return policy_refuse(
+                                -EINVAL,
+                                reterr_message,
+                                exact ? "expected a path after 'on'"
+                                      : "expected a regular expression after 'matching'");
+
+        r = exact ? uri_rules_add_paths(uris, value, &what) : uri_rules_set_regex(uris, value, &what);
+        return r < 0 ? refuse_part(r, value, what, reterr_message) : 0;
+}
+
 /* Works in @text, which it cuts into its parts. */
-static int parse_parts(char *text, PolicyTrigger *t, char **reterr_message) {
+static int parse_parts(char *text, PolicyTrigger *t, UriRules *uris, char **reterr_message) {
         char *what = NULL, *operation, *threshold, *duration;
         char name[64], shown[POLICY_VALUE_SHOWN_MAX + 4];
         size_t n;
@@ -181,6 +211,10 @@ static int parse_parts(char *text, PolicyTrigger *t, char **reterr_message) {
                                 "expected '>=' after %s",
                                 policy_value_shown(name, shown));
 
+        r = parse_uri_part(operation + 2, t->metric, uris, reterr_message);
+        if (r < 0)
+                return r;
+
         duration = cut_at_word(operation + 2, "for");
         threshold = strip(operation + 2);
         r = policy_parse_threshold(t->metric, threshold, &t->threshold, &what);
@@ -190,7 +224,7 @@ static int parse_parts(char *text, PolicyTrigger *t, char **reterr_message) {
         return duration ? parse_duration_part(duration, t, reterr_message) : 0;
 }
 
-int policy_trigger_parse(const char *text, PolicyTrigger *ret, char **reterr_message) {
+int policy_parse_when(const char *text, PolicyTrigger *ret, UriRules *uris, char **reterr_message) {
         PolicyTrigger t = { .period_sec = POLICY_PERIOD_SEC_DEFAULT, .count = POLICY_COUNT_DEFAULT };
         char copy[TRIGGER_TEXT_MAX];
         size_t n;
@@ -198,18 +232,45 @@ int policy_trigger_parse(const char *text, PolicyTrigger *ret, char **reterr_mes
 
         assert(text);
         assert(ret);
+        assert(uris && uris->n == 0);
 
         n = strlen(text);
         if (n >= sizeof(copy))
                 return policy_refuse(-EINVAL, reterr_message, "longer than %u bytes", TRIGGER_TEXT_MAX - 1);
         memcpy(copy, text, n + 1);
 
-        r = parse_parts(copy, &t, reterr_message);
+        r = parse_parts(copy, &t, uris, reterr_message);
         if (r < 0)
                 return r;
 
         *ret = t;
         return 0;
+}
+
+int policy_trigger_parse(const char *text, PolicyTrigger *ret, char **reterr_message) {
+        UriRules uris = {};
+        PolicyTrigger t;
+        int r;
+
+        assert(ret);
+
+        r = policy_parse_when(text, &t, &uris, reterr_message);
+        if (r >= 0 && uris.n > 1)
+                r =
+                                policy_refuse(-EINVAL,
+                                              reterr_message,
+                                              "%zu paths are as many triggers, expected one",
+                                              uris.n);
+        if (r >= 0) {
+                if (uris.n > 0) {
+                        t.uri = uris.rules[0];
+                        uris.rules[0] = (UriRule){};
+                }
+                *ret = t;
+        }
+
+        uri_rules_done(&uris);
+        return r;
 }
 
 int policy_trigger_format(const PolicyTrigger *t, char **ret_text) {
@@ -226,6 +287,8 @@ int policy_trigger_format(const PolicyTrigger *t, char **ret_text) {
         if (t->count != t->period_sec)
                 strbuf_addf(&b, "%u of ", t->count);
         strbuf_add(&b, timespan_format(t->period_sec * USEC_PER_SEC, period));
+        if (t->uri.kind != URI_RULE_ALL)
+                strbuf_addf(&b, " %s %s", t->uri.kind == URI_RULE_EXACT ? "on" : "matching", t->uri.text);
 
         return strbuf_finish(&b, ret_text);
 }

@@ -24,6 +24,24 @@ int policy_scope_from_string(const char *name) {
         return -EINVAL;
 }
 
+void policy_trigger_done(PolicyTrigger *t) {
+        assert(t);
+
+        free(t->uri.text);
+        *t = (PolicyTrigger){};
+}
+
+void policy_drop_triggers(Policy *p) {
+        assert(p);
+
+        for (size_t i = 0; i < p->n_triggers; i++)
+                policy_trigger_done(p->triggers + i);
+        free(p->triggers);
+
+        p->triggers = NULL;
+        p->n_triggers = 0;
+}
+
 Policy *policy_ref(Policy *p) {
         if (p)
                 p->n_ref++;
@@ -45,7 +63,7 @@ Policy *policy_unref(Policy *p) {
         policy_patterns_free(p->slices);
         policy_patterns_free(p->exes);
         policy_patterns_free(p->users);
-        free(p->triggers);
+        policy_drop_triggers(p);
         free(p);
         return NULL;
 }
@@ -59,9 +77,12 @@ bool policy_name_is_valid(const char *name) {
         return strnlen(name, POLICY_NAME_MAX + 1) <= POLICY_NAME_MAX && name[strspn(name, valid)] == '\0';
 }
 
-static bool trigger_equal(const PolicyTrigger *a, const PolicyTrigger *b) {
+bool policy_trigger_equal(const PolicyTrigger *a, const PolicyTrigger *b) {
+        assert(a);
+        assert(b);
+
         return a->metric == b->metric && a->threshold == b->threshold && a->period_sec == b->period_sec &&
-                        a->count == b->count;
+                        a->count == b->count && uri_rule_equal(&a->uri, &b->uri);
 }
 
 /* The parser leaves duplicates out, so that as many, and each of one in the other, is the same set. */
@@ -73,7 +94,7 @@ static bool triggers_equal(const Policy *a, const Policy *b) {
                 bool found = false;
 
                 for (size_t j = 0; j < b->n_triggers && !found; j++)
-                        found = trigger_equal(&a->triggers[i], &b->triggers[j]);
+                        found = policy_trigger_equal(&a->triggers[i], &b->triggers[j]);
                 if (!found)
                         return false;
         }

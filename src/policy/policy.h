@@ -21,6 +21,7 @@
 #define POLICY_DESCRIPTION_MAX 1024U /* bytes */
 /* Of all kinds together, so that policy_format()'s text fits into a file again. */
 #define POLICY_PATTERNS_SIZE_MAX (32U * 1024)
+#define POLICY_URIS_SIZE_MAX (14U * 1024) /* of all triggers together, ditto */
 #define POLICY_PERIOD_SEC_MAX 600U
 #define POLICY_PERIOD_SEC_DEFAULT 10U
 /* When neither Period= nor Count= is given. With Period= alone it is the whole period. */
@@ -45,9 +46,13 @@ typedef struct PolicyTrigger {
         double threshold;
         unsigned period_sec; /* 1…POLICY_PERIOD_SEC_MAX */
         unsigned count;      /* 1…period_sec */
-        UriRule uri;         /* of HTTP metrics; URI_RULE_ALL for others. Several exact URIs in one section of
-                              * a file are as many triggers: each has its own window and cause */
+        UriRule uri; /* of HTTP metrics; URI_RULE_ALL for others. Several exact URIs in one section of
+                      * a file are as many triggers: each has its own window and cause */
 } PolicyTrigger;
+
+/* Frees what it owns. */
+void policy_trigger_done(PolicyTrigger *t);
+bool policy_trigger_equal(const PolicyTrigger *a, const PolicyTrigger *b);
 
 typedef struct Policy {
         unsigned n_ref;
@@ -65,6 +70,9 @@ Policy *policy_ref(Policy *p);
 Policy *policy_unref(Policy *p);
 DEFINE_CLEANUP(Policy *, policy_unref)
 
+/* Frees all of its triggers; for policies that are being built. */
+void policy_drop_triggers(Policy *p);
+
 /* File name without ".policy": letters, digits, ':', '-', '_', '.', '@', '\', not starting with '.', up to
  * POLICY_NAME_MAX. */
 bool policy_name_is_valid(const char *name);
@@ -80,20 +88,23 @@ typedef struct PolicyText {
 } PolicyText;
 
 /* Parses the texts in order as one policy (later ones extend; "Key=" resets lists to empty and scalars to
- * the default; a [Trigger] section adds one, "Triggers=" in [Policy] drops those so far). The grammar:
+ * the default; a [Trigger] section adds one for each path of URI=, "Triggers=" in [Policy] drops those so
+ * far). The grammar:
  *
  *   [Policy]  Description=TEXT   Unit= Slice= Exe= User=GLOB…   Profile=on-cpu off-cpu   Duration=
  *             Silence=TIMESPAN   Scope=process|unit   Triggers=
- *   [Trigger] Metric=NAME Threshold=VALUE Period=TIMESPAN Count=N, or When=, see policy_trigger_parse()
+ *   [Trigger] Metric=NAME Threshold=VALUE Period=TIMESPAN Count=N URI=PATH… URIRegex=RE, or When=, see
+ *             policy_trigger_parse()
  *
  * At least one of Unit=, Slice=, Exe=, User= and one [Trigger] are needed. Lists hold several words, without
  * blanks inside, and may be repeated. Units are completed as systemctl does ("nginx" is nginx.service;
  * nested "OUTER/INNER" too). In globs a backslash is an ordinary character. Period=10s and Count=5 when
- * neither is given; Count= is the whole period when only Period= is.
+ * neither is given; Count= is the whole period when only Period= is. Only HTTP metrics have URIs;
+ * URI= is for whole paths and wins over URIRegex=. Metrics of units only need Scope=unit.
  *
- * Pure. On a bad text returns -EINVAL (-EOPNOTSUPP when it names a metric, profile or URI rule that this
- * build does not have) and *reterr_message = "PATH:LINE: Key=value: what is wrong, did you mean …?", to be
- * freed. -ENOMEM otherwise.
+ * Pure. On a bad text returns -EINVAL (-EOPNOTSUPP when it names a profile that this build does not have)
+ * and *reterr_message = "PATH:LINE: Key=value: what is wrong, did you mean …?", to be freed. -ENOMEM
+ * otherwise.
  * @reterr_message may be NULL. */
 int policy_parse(
                 const char *name,
@@ -103,8 +114,10 @@ int policy_parse(
                 char **reterr_message);
 
 /* The short form of a trigger: "process-cpu >= 80% for 5 of 10s"; "for 10s" is every second of the ten,
- * without "for" it is 5 of 10s. Used by When= in a [Trigger] section, cprofctl --when and listings.
- * -EINVAL/-EOPNOTSUPP with a message as above but without path and line: "proces-cpu: unknown metric, did
+ * without "for" it is 5 of 10s; of HTTP metrics also "… on /path", or "… matching RE" up to the end of the
+ * text. Used by When= in a [Trigger] section, where "on" may have several paths, cprofctl --when and
+ * listings. *@ret is for policy_trigger_done().
+ * -EINVAL with a message as above but without path and line: "proces-cpu: unknown metric, did
  * you mean process-cpu?". */
 int policy_trigger_parse(const char *text, PolicyTrigger *ret, char **reterr_message);
 int policy_trigger_format(const PolicyTrigger *t, char **ret_text);

@@ -41,5 +41,9 @@ const HttpRules *uri_match_rules(const UriMatch *m);
  * kernel does, for tests and for `cprofctl`. */
 uint64_t uri_match_find(const UriMatch *m, const char *target, size_t length);
 
+/* Which of @rules uri_match_new() takes together, found in one pass: reasons[i], NULL before, is why number
+ * i is to be left out, to be freed. Takes no longer than uri_match_new(). */
+int uri_rules_select(const UriRule *rules, size_t n, char **reasons);
+
 /* Whether one rule can be compiled alone; the policy parser asks this. Errors as above. */
 int uri_rule_check(const UriRule *rule, char **reterr_message);

@@ -1,31 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/watch-set.h"
+/* Who is watched by what. */
+#include "policy/watch-set-internal.h"
 
-#include "policy/evaluate.h"
-#include "policy/policy-use.h"
-#include "policy/user-names.h"
-#include "policy/watch-array.h"
-
-#include <math.h>
 #include <string.h>
-
-struct WatchSet {
-        Monitor *monitor; /* borrowed, outlives us */
-        WatchValueFn value;
-        void *userdata;
-
-        UserNames *user_names;
-        PolicyUses policies;
-        WatchArray array;
-        size_t n_rules;
-        uint64_t n_dropped;
-};
-
-static double value_of_monitor(Metric metric, Subject subject, void *userdata) {
-        WatchSet *s = userdata;
-
-        return monitor_value(s->monitor, metric, subject, &(const UriRule){});
-}
 
 int watch_set_new(Monitor *monitor, WatchSet **ret_set) {
         _cleanup_(watch_set_freep) WatchSet *s = NULL;
@@ -60,18 +37,30 @@ WatchSet *watch_set_free(WatchSet *s) {
         return NULL;
 }
 
-void watch_set_set_source(WatchSet *s, WatchValueFn value, void *userdata) {
+void watch_set_set_http_changed(WatchSet *s, WatchHttpFn fn, void *userdata) {
         assert(s);
 
-        s->value = value ?: value_of_monitor;
-        s->userdata = value ? userdata : s;
+        s->http_changed = fn;
+        s->http_userdata = userdata;
+}
+
+static bool has_http(Subject subject) {
+        const Watch *w = subject_watch(subject);
+
+        return w && watch_has_http(w);
+}
+
+/* After something changed: @had is what has_http() said before. */
+static void tell_http(WatchSet *s, Subject subject, bool had) {
+        if (s->http_changed && (had || has_http(subject)))
+                s->http_changed(subject, s->http_userdata);
 }
 
 static void remove_watch(WatchSet *s, Watch *w) {
         for (size_t i = 0; i < w->n_policies; i++)
                 policy_uses_find(&s->policies, w->policies[i]->name)->n_subjects--;
 
-        s->n_rules -= watch_n_rules(w);
+        s->n_rules -= w->n_rules;
         watch_array_remove(&s->array, w);
 }
 
@@ -84,9 +73,9 @@ static bool matches(const WatchSet *s, const Policy *p, Subject subject) {
 
 /* Has the subject watched by that policy, in place of one of the same name. */
 static int attach(WatchSet *s, PolicyUse *use, Subject subject) {
+        bool had, had_http = has_http(subject);
         Watch *w = subject_watch(subject);
         size_t n_rules_before;
-        bool had;
         int r;
 
         if (!w) {
@@ -97,31 +86,44 @@ static int attach(WatchSet *s, PolicyUse *use, Subject subject) {
                 }
         }
 
-        n_rules_before = watch_n_rules(w);
+        n_rules_before = w->n_rules;
         had = watch_find_policy(w, use->policy->name);
 
         r = watch_put_policy(w, use->policy);
 
-        s->n_rules = s->n_rules - n_rules_before + watch_n_rules(w);
+        s->n_rules = s->n_rules - n_rules_before + w->n_rules;
         use->n_subjects = use->n_subjects - had + (r >= 0);
         if (w->n_policies == 0)
                 remove_watch(s, w);
 
+        tell_http(s, subject, had_http);
         return r;
 }
 
 static void detach(WatchSet *s, PolicyUse *use, Watch *w) {
-        size_t n_rules_before = watch_n_rules(w);
+        size_t n_rules_before = w->n_rules;
+        Subject subject = w->subject;
+        bool had_http = has_http(subject);
 
         watch_drop_policy(w, use->policy->name);
         use->n_subjects--;
-        s->n_rules = s->n_rules - n_rules_before + watch_n_rules(w);
+        s->n_rules = s->n_rules - n_rules_before + w->n_rules;
         if (w->n_policies == 0)
                 remove_watch(s, w);
+
+        tell_http(s, subject, had_http);
+}
+
+static void remove_subject(WatchSet *s, Subject subject) {
+        bool had_http = has_http(subject);
+        Watch *w = subject_watch(subject);
+
+        if (w)
+                remove_watch(s, w);
+        tell_http(s, subject, had_http);
 }
 
 static int add_subject(WatchSet *s, Subject subject) {
-        Watch *w;
         int r;
 
         if (subject_watch(subject))
@@ -133,21 +135,12 @@ static int add_subject(WatchSet *s, Subject subject) {
 
                 r = attach(s, s->policies.uses + i, subject);
                 if (r < 0) {
-                        w = subject_watch(subject);
-                        if (w)
-                                remove_watch(s, w);
+                        remove_subject(s, subject);
                         return r;
                 }
         }
 
         return 0;
-}
-
-static void remove_subject(WatchSet *s, Subject subject) {
-        Watch *w = subject_watch(subject);
-
-        if (w)
-                remove_watch(s, w);
 }
 
 int watch_set_add_process(WatchSet *s, Process *p) {
@@ -286,53 +279,6 @@ void watch_set_remove_policy(WatchSet *s, const Policy *p) {
         }
 
         policy_uses_drop(&s->policies, use);
-}
-
-static void record_values(WatchSet *s, Watch *w, usec_t slot_usec) {
-        bool fresh = w->subject.process && w->subject.process->fresh;
-
-        for (Metric m = 0; m < _METRIC_MAX; m++)
-                if (w->windows[m])
-                        (void) window_add(
-                                        w->windows[m],
-                                        slot_usec,
-                                        fresh ? NAN : s->value(m, w->subject, s->userdata));
-}
-
-static void evaluate_policy(const Watch *w, Policy *p, usec_t slot_usec, CauseFn fn, void *userdata) {
-        for (size_t i = 0; i < p->n_triggers; i++) {
-                const PolicyTrigger *t = p->triggers + i;
-                Evaluation e = policy_trigger_evaluate(t, w->windows[t->metric], slot_usec);
-                Cause cause;
-
-                if (!e.holds)
-                        continue;
-
-                cause = (Cause){
-                        .policy = p,
-                        .trigger = t,
-                        .subject = w->subject,
-                        .hits = e.hits,
-                        .value = e.value,
-                        .peak = e.peak,
-                };
-                fn(&cause, userdata);
-        }
-}
-
-void watch_set_tick(WatchSet *s, usec_t slot_end_usec, CauseFn fn, void *userdata) {
-        usec_t slot_usec = slot_end_usec > 0 ? slot_end_usec - 1 : 0;
-
-        assert(s);
-        assert(fn);
-
-        for (size_t i = 0; i < s->array.n_watches; i++) {
-                Watch *w = s->array.watches + i;
-
-                record_values(s, w, slot_usec);
-                for (size_t k = 0; k < w->n_policies; k++)
-                        evaluate_policy(w, w->policies[k], slot_usec, fn, userdata);
-        }
 }
 
 size_t watch_set_n_watches(const WatchSet *s) {

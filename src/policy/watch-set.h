@@ -48,8 +48,14 @@ void watch_set_remove_unit(WatchSet *s, Unit *u);
 void watch_set_tick(WatchSet *s, usec_t slot_end_usec, CauseFn fn, void *userdata);
 
 /* Same, for tests and benches: values from @value instead of the monitor. */
-typedef double (*WatchValueFn)(Metric metric, Subject subject, void *userdata);
+typedef double (*WatchValueFn)(Metric metric, Subject subject, const UriRule *uri, void *userdata);
 void watch_set_set_source(WatchSet *s, WatchValueFn value, void *userdata);
+
+/* Called after each change that may have given the subject other URI rules, process_uri_rules(), also when
+ * it is about to go: what @fn does must be cheap, for many come together, and must not change the set. Rules
+ * of a unit are those of all its processes. */
+typedef void (*WatchHttpFn)(Subject subject, void *userdata);
+void watch_set_set_http_changed(WatchSet *s, WatchHttpFn fn, void *userdata);
 
 size_t watch_set_n_watches(const WatchSet *s);
 size_t watch_set_n_rules(const WatchSet *s);     /* evaluated per tick: triggers x subjects */

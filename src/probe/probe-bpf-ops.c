@@ -6,27 +6,13 @@
 
 #include <bpf/bpf.h>
 
-static void add_counters(ProbeCounters *sum, const ProbeCounters *more) {
-        sum->n_samples += more->n_samples;
-        sum->n_ring_full += more->n_ring_full;
-        sum->n_no_user_stack += more->n_no_user_stack;
-        sum->n_offcpu_rate_limited += more->n_offcpu_rate_limited;
-        sum->n_offcpu_table_full += more->n_offcpu_table_full;
-        sum->offcpu_table_full_nsec += more->offcpu_table_full_nsec;
-        sum->n_run_queue += more->n_run_queue;
-        sum->run_queue_nsec += more->run_queue_nsec;
-        sum->bpf_run_ns += more->bpf_run_ns;
-        sum->bpf_run_count += more->bpf_run_count;
-        sum->offcpu_run_ns += more->offcpu_run_ns;
-        sum->offcpu_run_count += more->offcpu_run_count;
-}
-
 void probe_bpf_free(void *self) {
         ProbeBpf *b = self;
 
         if (!b)
                 return;
 
+        probe_bpf_free_http(b);
         probe_events_free(b->events);
         probe_fork_free(b->fork);
         probe_offcpu_free(b->offcpu);
@@ -56,97 +42,6 @@ static int bpf_tasks_read(void *self, ProbeTaskFn fn, void *userdata) {
                 return b->errors[PROBE_FEATURE_TASK_ITERATOR];
 
         return probe_tasks_pass(b->tasks, fn, userdata);
-}
-
-static int arm_offcpu(ProbeBpf *b) {
-        const char *step = NULL;
-        bool has_dump;
-        int r;
-
-        if (b->offcpu)
-                return 0;
-
-        r = probe_offcpu_new(&b->ns, &b->config, b->unwind, &b->offcpu, &step);
-        probe_bpf_set_feature(b, PROBE_FEATURE_OFF_CPU, r, step);
-        has_dump = r >= 0 && probe_offcpu_has_dump(b->offcpu);
-        probe_bpf_set_feature(
-                        b,
-                        PROBE_FEATURE_THREAD_DUMP,
-                        has_dump ? 0 : (r < 0 ? r : -EOPNOTSUPP),
-                        "loading a sleepable task iterator");
-        if (r < 0)
-                return r;
-
-        probe_offcpu_set_threshold(b->offcpu, b->offcpu_threshold_nsec);
-        return 0;
-}
-
-static void disarm_offcpu(ProbeBpf *b) {
-        ProbeCounters c = {};
-
-        if (!b->offcpu || !probe_offcpu_is_idle(b->offcpu))
-                return;
-
-        probe_offcpu_counters(b->offcpu, &c);
-        add_counters(&b->oncpu_before, &c);
-        b->offcpu = probe_offcpu_free(b->offcpu);
-}
-
-static int arm_oncpu(ProbeBpf *b, ProbeUse use) {
-        const char *step = NULL;
-        int r;
-
-        if (use == PROBE_USE_RECORDER && b->config.recorder_every == 0)
-                return -EOPNOTSUPP;
-
-        if (!b->oncpu) {
-                const ProbeShared shared = {
-                        .unwind = b->unwind,
-                        .python = b->errors[PROBE_FEATURE_PYTHON] == 0 ? b->python : NULL,
-                };
-
-                r = probe_oncpu_new(&b->ns, &b->config, &shared, &b->oncpu, &step);
-                probe_bpf_set_feature(b, PROBE_FEATURE_ON_CPU, r, step);
-                if (r < 0)
-                        return r;
-
-                probe_oncpu_thin_tasks(b->oncpu, b->oncpu_every);
-        }
-
-        b->oncpu_uses |= 1U << use;
-        return 0;
-}
-
-static void disarm_oncpu(ProbeBpf *b, ProbeUse use) {
-        ProbeCounters c = {};
-
-        b->oncpu_uses &= ~(1U << use);
-        if (!b->oncpu || b->oncpu_uses != 0)
-                return;
-
-        probe_oncpu_counters(b->oncpu, &c);
-        add_counters(&b->oncpu_before, &c);
-        b->fork = probe_fork_free(b->fork);
-        b->fork_asked = false;
-        b->oncpu = probe_oncpu_free(b->oncpu);
-}
-
-int probe_bpf_arm(void *self, ProbeUse use) {
-        return use == PROBE_USE_OFF_CPU ? arm_offcpu(self) : arm_oncpu(self, use);
-}
-
-void probe_bpf_disarm(void *self, ProbeUse use) {
-        ProbeBpf *b = self;
-
-        if (probe_unwind_n_watched(b->unwind, use) > 0)
-                return;
-
-        if (use == PROBE_USE_OFF_CPU)
-                disarm_offcpu(b);
-        else
-                disarm_oncpu(b, use);
-        if (!b->oncpu && !b->offcpu)
-                probe_unwind_release(b->unwind);
 }
 
 static void set_rate(ProbeBpf *b) {
@@ -352,16 +247,17 @@ static void bpf_counters(void *self, ProbeCounters *ret) {
 
         if (b->oncpu)
                 probe_oncpu_counters(b->oncpu, &c);
-        add_counters(&sum, &c);
+        probe_bpf_add_counters(&sum, &c);
         if (b->events)
                 sum.n_events_lost = probe_events_n_lost(b->events);
 
         c = (ProbeCounters){};
         if (b->offcpu)
                 probe_offcpu_counters(b->offcpu, &c);
-        add_counters(&sum, &c);
+        probe_bpf_add_counters(&sum, &c);
 
         probe_unwind_counters(b->unwind, &sum);
+        probe_bpf_http_run_time(b, &sum);
         *ret = sum;
 }
 
@@ -386,6 +282,13 @@ const ProbeOps probe_bpf_ops = {
         .unwind_map = bpf_unwind_map,
         .unwind_unmap = bpf_unwind_unmap,
         .python_set = bpf_python_set,
+        .http_rules_add = probe_bpf_http_rules_add,
+        .http_rules_remove = probe_bpf_http_rules_remove,
+        .http_watch = probe_bpf_http_watch,
+        .http_unwatch = probe_bpf_http_unwatch,
+        .http_read = probe_bpf_http_read,
+        .http_counters = probe_bpf_http_counters,
+        .http_tls_attach = probe_bpf_http_tls_attach,
         .statistics = bpf_statistics,
         .counters = bpf_counters,
 };

@@ -104,6 +104,7 @@ static void ask_features(ProbeBpf *b) {
                 probe_bpf_disarm(b, PROBE_USE_OFF_CPU);
 
         ask_unwind(b);
+        probe_bpf_ask_http(b);
 }
 
 static void configure(ProbeBpf *b, const ProbeConfig *config) {

@@ -66,6 +66,7 @@ const char *probe_failure_text(const char *step, int error, char *buf, size_t si
 
 /* The whole, for probe-bpf.c, which makes it, and probe-bpf-ops.c, which works with it. */
 typedef struct ProbeOffcpu ProbeOffcpu;
+typedef struct ProbeHttp ProbeHttp;
 typedef struct ProbeBpf {
         ProbeConfig config;
         PidNamespace ns;
@@ -78,6 +79,7 @@ typedef struct ProbeBpf {
         ProbeFork *fork;     /* ditto; NULL where the kernel does not let us: children are found later */
         bool fork_asked;     /* its loading was tried since the sampler is armed */
         ProbeOffcpu *offcpu; /* as oncpu */
+        ProbeHttp *http;     /* costs nothing unless armed; NULL: the kernel has nothing for it */
         unsigned oncpu_uses; /* armed for: bits by ProbeUse */
         unsigned oncpu_every;
         ProbeCounters oncpu_before; /* of samplers that were disarmed */
@@ -93,9 +95,24 @@ extern const ProbeOps probe_bpf_ops;
 void probe_bpf_free(void *self);
 int probe_bpf_arm(void *self, ProbeUse use);
 void probe_bpf_disarm(void *self, ProbeUse use);
+void probe_bpf_add_counters(ProbeCounters *sum, const ProbeCounters *more);
 /* Once, while the sampler is armed. It takes about as long as loading that: what is to be sampled need not
  * wait for it. */
 void probe_bpf_load_fork(ProbeBpf *b);
 
 /* Available with @error 0; else why, by the @step (a verb phrase) that failed. */
 void probe_bpf_set_feature(ProbeBpf *b, ProbeFeature feature, int error, const char *step);
+
+/* probe-http-ops.c */
+void probe_bpf_ask_http(ProbeBpf *b); /* cheap: loads nothing */
+int probe_bpf_arm_http(ProbeBpf *b);
+void probe_bpf_disarm_http(ProbeBpf *b);
+void probe_bpf_free_http(ProbeBpf *b);
+int probe_bpf_http_rules_add(void *self, const HttpRules *rules, uint32_t *ret_rules);
+void probe_bpf_http_rules_remove(void *self, uint32_t rules);
+int probe_bpf_http_watch(void *self, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook);
+void probe_bpf_http_unwatch(void *self, pid_t pid);
+int probe_bpf_http_read(void *self, uint64_t second, ProbeHttpFn fn, void *userdata);
+int probe_bpf_http_counters(void *self, pid_t pid, uint64_t ret[static CPROF_HTTP_COUNTERS_MAX]);
+int probe_bpf_http_tls_attach(void *self, pid_t pid, const ProbeTls *tls);
+void probe_bpf_http_run_time(const ProbeBpf *b, ProbeCounters *ret);

@@ -26,6 +26,7 @@ static const char *const counter_names[CPROF_HTTP_COUNTERS_MAX] = {
         [CPROF_HTTP_LOSS_BUSY] = "busy",
         [CPROF_HTTP_LOSS_IO_URING] = "io-uring",
         [CPROF_HTTP_LOSS_LONG_URI] = "long-uri",
+        [CPROF_HTTP_LOSS_JOINED] = "joined",
         [CPROF_HTTP_LOSS_RESYNC] = "resync",
         [CPROF_HTTP_LOSS_ABORTED_REQUEST] = "aborted-request",
         [CPROF_HTTP_LOSS_TRUNCATED_RESPONSE] = "truncated-response",

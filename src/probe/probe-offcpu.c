@@ -71,7 +71,7 @@ ProbeOffcpu *probe_offcpu_free(ProbeOffcpu *o) {
 static int load(ProbeOffcpu *o,
                 const PidNamespace *ns,
                 const ProbeConfig *config,
-                ProbeUnwind *unwind,
+                const ProbeShared *shared,
                 bool with_dump) {
         SchedText text = {};
         int r;
@@ -96,8 +96,15 @@ static int load(ProbeOffcpu *o,
         if (r < 0)
                 return r;
 
+        o->skel->rodata->python_enabled = shared->python != NULL;
+        if (shared->python) {
+                r = probe_python_share(shared->python, o->skel->maps.python_offsets);
+                if (r < 0)
+                        return r;
+        }
+
         r = probe_unwind_share(
-                        unwind,
+                        shared->unwind,
                         o->skel->maps.unwind_rows,
                         o->skel->maps.unwind_mappings,
                         o->skel->maps.targets);
@@ -123,9 +130,10 @@ static int load(ProbeOffcpu *o,
 int probe_offcpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
-                ProbeUnwind *unwind,
+                const ProbeShared *shared,
                 ProbeOffcpu **ret_offcpu,
                 const char **reterr_step) {
+        const ProbeShared without_python = { .unwind = shared->unwind };
         _cleanup_(probe_offcpu_freep) ProbeOffcpu *o = NULL;
         int r;
 
@@ -138,9 +146,13 @@ int probe_offcpu_new(
         o->watched_max = config->watched_max;
         o->is_first_namespace = ns->is_first;
 
-        r = load(o, ns, config, unwind, /* with_dump= */ true);
+        r = load(o, ns, config, shared, /* with_dump= */ true);
         if (r < 0 && !o->skel)
-                r = load(o, ns, config, unwind, /* with_dump= */ false);
+                r = load(o, ns, config, shared, /* with_dump= */ false);
+        if (r < 0 && !o->skel && shared->python)
+                r = load(o, ns, config, &without_python, /* with_dump= */ true);
+        if (r < 0 && !o->skel && shared->python)
+                r = load(o, ns, config, &without_python, /* with_dump= */ false);
         if (r < 0)
                 return r;
 

@@ -7,11 +7,12 @@
 /* Off-CPU recording, private to the BPF probe: where blocked threads of the watched processes wait. */
 typedef struct ProbeOffcpu ProbeOffcpu;
 
-/* Loads, attaches nothing; @unwind outlives it. *reterr_step names what failed. */
+/* Loads, attaches nothing; what @shared refers to outlives it. Where the kernel refuses the dump of threads
+ * that are blocked already or the frames of interpreters, it is without. *reterr_step names what failed. */
 int probe_offcpu_new(
                 const PidNamespace *ns,
                 const ProbeConfig *config,
-                ProbeUnwind *unwind,
+                const ProbeShared *shared,
                 ProbeOffcpu **ret_offcpu,
                 const char **reterr_step);
 ProbeOffcpu *probe_offcpu_free(ProbeOffcpu *o);

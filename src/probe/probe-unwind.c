@@ -7,10 +7,10 @@
 #include "probe/row-index.h"
 #include "probe/shared-array.h"
 #include "probe/table-list.h"
+#include "probe/unwind-arrays.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <string.h>
 
 _Static_assert(1 << PROBE_USE_ON_CPU == CPROF_USE_ON_CPU && 1 << PROBE_USE_RECORDER == CPROF_USE_RECORDER &&
                                1 << PROBE_USE_OFF_CPU == CPROF_USE_OFF_CPU,
@@ -20,6 +20,7 @@ typedef struct Target {
         pid_t pid;
         unsigned n_uses[_PROBE_USE_MAX];
         Place mappings;
+        uint32_t generation; /* of the mappings */
         uint32_t python;
         uint64_t python_runtime;
         UT_hash_handle hh;
@@ -32,6 +33,7 @@ struct ProbeUnwind {
         int targets_fd;
 
         TableList tables;
+        uint32_t generation; /* the last one given */
 
         Target *targets; /* of those that have anything, watched or not */
         unsigned n_listed;
@@ -163,6 +165,7 @@ static int publish(ProbeUnwind *u, const Target *t) {
                 .mapping_end = t->mappings.first + t->mappings.n,
                 .python = t->python,
                 .python_runtime = t->python_runtime,
+                .generation = t->generation,
         };
 
         if (value.uses == 0) {
@@ -269,7 +272,6 @@ static int refused(ProbeUnwind *u, int r) {
 }
 
 int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret_table) {
-        struct cprof_unwind_row *to;
         RowIndex index = row_index_plan(rows);
         TablePlace place = { .n_index = index.n, .index_shift = index.shift };
         uint32_t table;
@@ -288,10 +290,10 @@ int probe_unwind_table_add(ProbeUnwind *u, const UnwindRows *rows, uint32_t *ret
         if (r < 0)
                 return refused(u, r);
 
-        if (rows->n > 0) {
-                to = (struct cprof_unwind_row *) u->rows.data + place.all.first;
-                row_index_write(&index, rows, to);
-                memcpy(to + index.n, rows->rows, rows->n * sizeof(rows->rows[0]));
+        r = unwind_write_table(&u->rows, &place.all, &index, rows);
+        if (r < 0) {
+                shared_array_give(&u->rows, &place.all);
+                return r;
         }
 
         table_list_set(&u->tables, table, &place);
@@ -306,28 +308,8 @@ void probe_unwind_table_remove(ProbeUnwind *u, uint32_t table) {
         table_list_put(&u->tables, table);
 }
 
-static void write_mappings(ProbeUnwind *u, uint32_t first, const ProbeMapping *mappings, size_t n) {
-        struct cprof_unwind_mapping *to = u->mappings.data;
-
-        for (size_t i = 0; i < n; i++) {
-                const ProbeMapping *m = mappings + i;
-                TablePlace table = table_list_place(&u->tables, m->table);
-
-                to[first + i] = (struct cprof_unwind_mapping){
-                        .start = m->start,
-                        .end = m->end,
-                        .base = m->base,
-                        .row_first = table.all.first + table.n_index,
-                        .row_end = table.all.first + table.all.n,
-                        .index_first = table.all.first,
-                        .index_shift = table.index_shift,
-                        .rule = m->rule,
-                        .cfa = m->cfa,
-                };
-        }
-}
-
 int probe_unwind_process_map(ProbeUnwind *u, pid_t pid, const ProbeMapping *mappings, size_t n) {
+        uint32_t generation_before;
         Place place, before;
         Target *t;
         int r;
@@ -342,13 +324,18 @@ int probe_unwind_process_map(ProbeUnwind *u, pid_t pid, const ProbeMapping *mapp
                 return refused(u, r);
         }
 
-        write_mappings(u, place.first, mappings, n);
-
         before = t->mappings;
+        generation_before = t->generation;
         t->mappings = place;
-        r = publish(u, t);
+        /* never the same twice, as programs keep what they found by it; after the last one they keep nothing
+         */
+        t->generation = u->generation == UINT32_MAX ? 0 : ++u->generation;
+        r = unwind_write_mappings(&u->mappings, &place, &u->tables, mappings, t->generation);
+        if (r >= 0)
+                r = publish(u, t);
         if (r < 0) {
                 t->mappings = before;
+                t->generation = generation_before;
                 shared_array_give(&u->mappings, &place);
                 return r;
         }

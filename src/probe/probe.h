@@ -77,8 +77,8 @@ typedef struct ProbeMapping {
 typedef enum ProbeHttpHook {
         PROBE_HTTP_HOOK_AUTO,    /* the best one that there is for that process */
         PROBE_HTTP_HOOK_SOCKET,  /* tp_btf/sock_{send,recv}_length: kernel 6.3 and later */
-        PROBE_HTTP_HOOK_CGROUP,  /* cgroup_skb on the unit's cgroup: TCP only; sees io_uring and splice, too
-                                  */
+        PROBE_HTTP_HOOK_CGROUP,  /* cgroup_skb on the unit's cgroup: TCP only; sees io_uring and splice, too.
+                                  * Processes with the same listening socket count as one of them */
         PROBE_HTTP_HOOK_SYSCALL, /* exits of the socket calls */
         _PROBE_HTTP_HOOK_MAX,
         _PROBE_HTTP_HOOK_INVALID = -EINVAL,
@@ -97,13 +97,16 @@ typedef struct ProbeHttpTarget {
 typedef void (*ProbeHttpFn)(pid_t pid, unsigned rule, const struct cprof_http_cell *sums, void *userdata);
 
 /* Which function of a TLS library. Reads and writes of OpenSSL: (SSL *, buffer, length) -> length, _EX with
- * a fourth argument where the length is written to and 1 for success; GnuTLS: (session, buffer, length) ->
- * length. Go: (*Conn).Read and Write of crypto/tls in the register ABI. */
+ * a fourth argument where the length is written to and 1 for success, _EX2 with flags as the fourth and that
+ * as the fifth; SENDFILE: (SSL *, ...) -> length, of bytes that nobody sees; GnuTLS: (session, buffer,
+ * length) -> length. Go: (*Conn).Read and Write of crypto/tls in the register ABI. */
 typedef enum ProbeTlsRole {
         PROBE_TLS_SSL_READ,
         PROBE_TLS_SSL_READ_EX,
         PROBE_TLS_SSL_WRITE,
         PROBE_TLS_SSL_WRITE_EX,
+        PROBE_TLS_SSL_WRITE_EX2,
+        PROBE_TLS_SSL_SENDFILE,
         PROBE_TLS_SSL_FREE,
         PROBE_TLS_GNUTLS_READ,
         PROBE_TLS_GNUTLS_WRITE,
@@ -221,9 +224,10 @@ typedef struct ProbeOps {
         int (*http_rules_add)(void *self, const HttpRules *rules, uint32_t *ret_rules);
         void (*http_rules_remove)(void *self, uint32_t rules); /* when no process has them */
         /* Armed for PROBE_USE_HTTP. Watching again gives a process other rules: sums and counters begin at
-         * zero. *ret_hook is the one in use. -ENOSPC: more rules of processes than
-         * ProbeConfig.http_rules_max.
-         */
+         * zero, TLS attachments stay. *ret_hook is the one in use. -ENOSPC: more rules of processes than
+         * ProbeConfig.http_rules_max. -EOPNOTSUPP: the kernel has not the hook that is wanted; -ENODEV: it
+         * can't see this process (CGROUP without a group of the process's own, or without a TCP port that it
+         * listens on). On failure a process that was watched is so no longer. */
         int (*http_watch)(void *self, const ProbeHttpTarget *target, ProbeHttpHook *ret_hook);
         void (*http_unwatch)(void *self, pid_t pid); /* its TLS attachments go, too */
         /* What happened in @second of CLOCK_MONOTONIC, which is over by less than CPROF_HTTP_SECONDS - 1:
@@ -231,7 +235,8 @@ typedef struct ProbeOps {
         int (*http_read)(void *self, uint64_t second, ProbeHttpFn fn, void *userdata);
         /* Since it is watched, by enum cprof_http_loss. */
         int (*http_counters)(void *self, pid_t pid, uint64_t ret[static CPROF_HTTP_COUNTERS_MAX]);
-        /* Has that file's TLS functions seen in that process, until it is unwatched. */
+        /* Has that file's TLS functions seen in that process, which is watched, until it is unwatched. Again
+         * changes nothing. -EUSERS: too many probes. */
         int (*http_tls_attach)(void *self, pid_t pid, const ProbeTls *tls);
 
         /* The kernel counts the run time of programs (a little cost for each run) while on. */
@@ -249,9 +254,9 @@ typedef struct Probe {
 #define PROBE_WATCHED_MAX 4096U    /* processes sampled at once */
 
 #define PROBE_UNWIND_BYTES_DEFAULT (16U * 1024 * 1024) /* two million rows: eighty times those of libc */
-#define PROBE_MAPPINGS_MAX 65536U                     /* of all processes */
-#define PROBE_OFFCPU_STACKS_PER_SEC 1000U             /* per CPU */
-#define PROBE_HTTP_RULES_DEFAULT 2048U                /* 3 MiB per CPU, while HTTP is watched */
+#define PROBE_MAPPINGS_MAX 65536U                      /* of all processes */
+#define PROBE_OFFCPU_STACKS_PER_SEC 1000U              /* per CPU */
+#define PROBE_HTTP_RULES_DEFAULT 2048U /* 9 MiB per CPU, while HTTP is armed; fewer with many CPUs */
 
 typedef struct ProbeConfig {
         unsigned oncpu_hz;              /* 0 = default */

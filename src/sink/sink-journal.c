@@ -32,6 +32,14 @@ static void add_target(StrBuf *b, const Task *t) {
                 strbuf_addf(b, ": %s (PID %i)", t->process ?: "?", (int) t->key.pid);
 }
 
+/* " on /api/orders" */
+static void add_uri(StrBuf *b, const TaskCause *c) {
+        if (c->uri)
+                strbuf_addf(b, " on %s", c->uri);
+        else if (c->uri_regex)
+                strbuf_addf(b, " matching %s", c->uri_regex);
+}
+
 /* " has process-cpu 97% (>= 80% in 5 of 10 s) and 2 more causes" */
 static void add_cause(StrBuf *b, const Task *t) {
         const TaskCause *c = t->causes;
@@ -45,6 +53,7 @@ static void add_cause(StrBuf *b, const Task *t) {
                 strbuf_addf(b, " has %s ", metric);
 
         add_value(b, c, round(c->value * 10) / 10);
+        add_uri(b, c);
         strbuf_add(b, " (>= ");
         add_value(b, c, c->threshold);
         strbuf_addf(b, " in %u of %u s)", c->hits, c->period_sec);
@@ -87,6 +96,10 @@ static void add_causes(JournalEntry *e, const Task *t) {
         journal_entry_addf(e, "CPROF_METRIC=%s", t->causes[0].metric ?: "");
         journal_entry_addf(e, "CPROF_VALUE=%.3f", t->causes[0].value);
         journal_entry_addf(e, "CPROF_THRESHOLD=%.3f", t->causes[0].threshold);
+        if (t->causes[0].uri)
+                journal_entry_addf(e, "CPROF_URI=%s", t->causes[0].uri);
+        if (t->causes[0].uri_regex)
+                journal_entry_addf(e, "CPROF_URI_REGEX=%s", t->causes[0].uri_regex);
 }
 
 /* What journald would add about the process if it were there: joins "journalctl -u UNIT". Only root may say

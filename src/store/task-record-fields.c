@@ -118,6 +118,12 @@ const TaskRecordField task_record_cause_texts[] = {
         {},
 };
 
+const TaskRecordField task_record_cause_uris[] = {
+        { "uri", offsetof(TaskCause, uri) },
+        { "uri_regex", offsetof(TaskCause, uri_regex) },
+        {},
+};
+
 const TaskRecordField task_record_cause_reals[] = {
         { "threshold", offsetof(TaskCause, threshold) },
         { "value", offsetof(TaskCause, value) },

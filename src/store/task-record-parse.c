@@ -40,6 +40,8 @@ static int get_cause(const RecordReader *reader, const json_t *object, TaskCause
         int r;
 
         r = record_get_texts(reader, object, task_record_cause_texts, TASK_RECORD_CAUSE_TEXT_MAX, c);
+        if (r >= 0)
+                r = record_get_texts(reader, object, task_record_cause_uris, TASK_RECORD_CAUSE_TEXT_MAX, c);
         if (r < 0)
                 return r;
 

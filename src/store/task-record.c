@@ -71,6 +71,8 @@ static int set_cause(json_t *object, const TaskCause *c) {
         int r;
 
         r = set_texts(object, task_record_cause_texts, c, TASK_RECORD_CAUSE_TEXT_MAX);
+        if (r >= 0)
+                r = set_texts(object, task_record_cause_uris, c, TASK_RECORD_CAUSE_TEXT_MAX);
         if (r < 0)
                 return r;
 

@@ -22,7 +22,7 @@
  *   {slot_end,decided,started,ended,first_sample,last_sample}_{monotonic,realtime}_usec
  *   n_samples, sample_period_nsec
  *   causes             list of { policy, metric, rule, threshold, value, peak, period_sec, count, hits,
- *                      process, pid }
+ *                      process, pid } and of HTTP metrics { uri } or { uri_regex }, missing for all requests
  *   losses             { ring_full, no_user_stack, unknown_frames, over_cap, processes_missed,
  *                      offcpu_table_full }
  *   quality            { stacks_user, frames, frames_named, python_frames }
@@ -37,9 +37,9 @@
  *
  * Whole numbers are 0…2⁶³-1; larger ones are written as the largest. */
 #define TASK_RECORD_FORMAT 1
-#define TASK_RECORD_SIZE_MAX (1024U * 1024)
+#define TASK_RECORD_SIZE_MAX (2U * 1024 * 1024)
 #define TASK_RECORD_TEXT_MAX 4096U       /* bytes of one text: PATH_MAX; longer ones are cut */
-#define TASK_RECORD_CAUSE_TEXT_MAX 1024U /* the same within a cause */
+#define TASK_RECORD_CAUSE_TEXT_MAX 1280U /* the same within a cause: a rule with CPROF_HTTP_URI_MAX */
 #define TASK_RECORD_CAUSES_MAX 64U       /* further ones are not written */
 #define TASK_RECORD_CAUSE_VALUE_MAX 1e15 /* far above any metric; not below 0 */
 
@@ -53,6 +53,7 @@ typedef struct TaskRecordField {
 extern const TaskRecordField task_record_texts[];         /* char * in Task */
 extern const TaskRecordField task_record_numbers[];       /* uint64_t in Task */
 extern const TaskRecordField task_record_cause_texts[];   /* char * in TaskCause */
+extern const TaskRecordField task_record_cause_uris[];    /* ditto, may be missing */
 extern const TaskRecordField task_record_cause_reals[];   /* double in TaskCause */
 extern const TaskRecordField task_record_cause_numbers[]; /* unsigned in TaskCause */
 

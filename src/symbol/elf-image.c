@@ -264,6 +264,21 @@ int elf_image_address(const ElfImage *e, uint64_t offset, uint64_t *ret_address)
         return -ENOENT;
 }
 
+int elf_image_offset(const ElfImage *e, uint64_t address, uint64_t size, uint64_t *ret_offset) {
+        for (size_t i = 0; i < e->n_segments; i++) {
+                const ElfSegment *s = &e->segments[i];
+
+                if (!s->executable || address < s->address || address - s->address >= s->file_size ||
+                    s->file_size - (address - s->address) < size)
+                        continue;
+
+                *ret_offset = s->offset + (address - s->address);
+                return 0;
+        }
+
+        return -ENOENT;
+}
+
 bool elf_image_same_build_id(const ElfImage *a, const ElfImage *b) {
         return a->build_id_size == b->build_id_size &&
                         memcmp(a->build_id, b->build_id, a->build_id_size) == 0;

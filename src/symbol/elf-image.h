@@ -64,4 +64,7 @@ const ElfSection *elf_image_section_by_name(const ElfImage *e, const char *name)
 /* Virtual address of the code at @offset in the file; -ENOENT when no executable segment holds it. */
 int elf_image_address(const ElfImage *e, uint64_t offset, uint64_t *ret_address);
 
+/* The other way round: where the @size bytes of code at @address are in the file. */
+int elf_image_offset(const ElfImage *e, uint64_t address, uint64_t size, uint64_t *ret_offset);
+
 bool elf_image_same_build_id(const ElfImage *a, const ElfImage *b);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ranking of functions in a profile, for who looks at the present. */
+/* The ranking of functions in a profile. */
 #include "symbol/hot-functions.h"
 
 #include <string.h>
@@ -85,6 +85,9 @@ int profile_hot_functions(
         int r;
 
         HASH_ITER(hh, profile_stacks(profile), stack, next_stack) {
+                if (stack->n_samples == 0)
+                        continue; /* waits are all innermost in the scheduler */
+
                 r = add_stack(&table, stack, symbols, ++number);
                 if (r < 0)
                         return r;

@@ -10,7 +10,8 @@ typedef struct HotFunction {
 } HotFunction;
 
 /* The at most @max hottest functions of @profile: by self, then total (largest first), then name. One that
- * is twice on a stack counts once. *@ret_functions is freed by free(). -ENOMEM. */
+ * is twice on a stack counts once; those that only wait are left out. *@ret_functions is freed by free().
+ * -ENOMEM. */
 int profile_hot_functions(
                 const Profile *profile,
                 const Symbols *symbols,

@@ -77,6 +77,9 @@ void process_sample(TargetSet *s, Process *p, uint64_t cpu_ns);
 /* CPU of the units that want it, after all processes have been sampled. */
 void unit_sample_all(TargetSet *s);
 
+/* unit-pressure.c: that of the units that want it. */
+void unit_pressure_sample_all(TargetSet *s);
+
 /* process-name.c: the lowest ordinal free in @u for processes called p->comm, and the name made of it. */
 int process_name_take(Unit *u, Process *p);
 void process_name_release(Unit *u, Process *p);

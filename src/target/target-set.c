@@ -96,6 +96,7 @@ int target_set_refresh(TargetSet *s, usec_t now_usec) {
         add_appeared(s);
         unit_sweep(s, /* final= */ true);
         unit_sample_all(s);
+        unit_pressure_sample_all(s);
         return 0;
 }
 

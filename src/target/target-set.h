@@ -53,6 +53,9 @@ bool process_in_unit(const Process *p, const Unit *u);
 /* 100 = one core over the time between the last two passes; NAN before the first full second. */
 double process_cpu_percent(const Process *p);
 double unit_cpu_percent(const Unit *u);
+/* Percent of the time between the last two passes in which some task of it waited for that; NAN as above,
+ * and where it is not known. */
+double unit_pressure_percent(const Unit *u, Pressure pressure);
 unsigned unit_n_threads(TargetSet *s, Unit *u);
 
 /* Pure: the chain of units of a cgroup path, outermost first ("-.slice" always first). @names are UNIT names

@@ -4,6 +4,7 @@
 #include "basic/hash.h"
 #include "basic/time-util.h"
 #include "basic/unit-name.h"
+#include "host/cgroupfs.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -24,6 +25,13 @@ typedef struct CpuSample {
         uint64_t cpu_ns;
         usec_t at_usec; /* 0 = not taken */
 } CpuSample;
+
+/* Time lost by waiting for one resource at the last two passes. */
+typedef struct PressureSample {
+        uint64_t usec, before_usec;
+        usec_t at_usec, before_at_usec; /* 0 = not taken */
+        int error;                      /* why the last pass has none: as cgroupfs_read_pressure() */
+} PressureSample;
 
 struct Process {
         ProcessKey key;
@@ -75,6 +83,9 @@ struct Unit {
         CpuSample now, before; /* of the whole subtree; kept only while wanted */
         bool cpu_wanted;
         bool cpu_from_cgroup;
+
+        PressureSample pressures[_PRESSURE_MAX];
+        unsigned pressures_wanted; /* 1 << Pressure: those alone are read */
 
         void *watch; /* of policy/watch-set */
 

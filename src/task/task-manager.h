@@ -34,6 +34,8 @@ typedef struct TaskEvents {
         /* It records less from now on, or is about to be stopped; @text says what and why, and is part of
          * Task.thinned. May be NULL, as the others. */
         void (*thinned)(Task *t, const char *text, void *userdata);
+        /* Any process mapped that file with code in it; told while a process is prepared or sampled. */
+        void (*mapped)(pid_t pid, const char *path, void *userdata);
         void *userdata;
 } TaskEvents;
 

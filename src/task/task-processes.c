@@ -143,6 +143,9 @@ static void on_event(const ProbeEvent *ev, void *userdata) {
                 return;
         }
 
+        if (ev->type == PROBE_EVENT_MAP && ev->path && m->events.mapped)
+                m->events.mapped(ev->pid, ev->path, m->events.userdata);
+
         e = process_cache_find(m->cache, ev->pid);
         if (!e)
                 return;

@@ -49,6 +49,8 @@ void task_causes_free(TaskCause *causes, size_t n) {
                 free(causes[i].policy);
                 free(causes[i].metric);
                 free(causes[i].rule);
+                free(causes[i].uri);
+                free(causes[i].uri_regex);
                 free(causes[i].process);
         }
 

@@ -24,8 +24,10 @@ bool task_id_is_valid(const char *id);
 /* Why a task was started: a copy, the policy may be gone later. */
 typedef struct TaskCause {
         char *policy;
-        char *metric; /* metric_to_string() */
-        char *rule;   /* policy_trigger_format() */
+        char *metric;    /* metric_to_string() */
+        char *rule;      /* policy_trigger_format() */
+        char *uri;       /* of HTTP metrics: which requests, a path … */
+        char *uri_regex; /* … or a regular expression; both NULL: all of them */
         double threshold, value, peak;
         unsigned period_sec, count, hits;
         char *process; /* name of the process it was seen on, "" for a unit */

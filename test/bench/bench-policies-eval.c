@@ -162,6 +162,34 @@ static void bench_processes(Bench *b) {
         world_free(w);
 }
 
+/* 1 in 100 answers slowly. */
+static double response_time(Metric metric, Subject subject, const UriRule *uri, void *userdata) {
+        return subject.process->key.pid % 100 == 0 ? 400 : uri->text[1];
+}
+
+static void bench_requests(Bench *b) {
+        World *w = world_new();
+
+        watch_set_set_source(w->set, response_time, w);
+        world_add_policy(
+                        w,
+                        "a",
+                        "[Policy]\nUnit=*\n[Trigger]\n"
+                        "When=http-avg-response-time >= 250ms for 10 of 60s on /orders /pay /cart\n");
+        for (unsigned i = 0; i < SUBJECTS; i++)
+                must(watch_set_add_process(w->set, w->processes + i));
+
+        bench_figure(b,
+                     "tick of 1000 processes x 3 paths",
+                     world_median_tick_usec(w),
+                     "us",
+                     150,
+                     /* goal_is_max= */ true,
+                     "1000 processes, a window of 60 s for each path, 1 in 100 over its threshold; without "
+                     "reading the values");
+        world_free(w);
+}
+
 /* What a burst of forks costs on a host with many policies. */
 static void bench_matching(Bench *b) {
         World *w = world_new();
@@ -202,5 +230,6 @@ static void bench_matching(Bench *b) {
 void bench_policies_eval(Bench *b) {
         bench_units(b);
         bench_processes(b);
+        bench_requests(b);
         bench_matching(b);
 }

@@ -51,7 +51,7 @@ static __always_inline struct cprof_target *current_target(__u32 *ret_pid) {
 
 SEC("perf_event")
 int oracle(struct bpf_perf_event_data *ctx) {
-        struct unwind_state *s = unwind_state_of(UNWIND_SLOT);
+        struct unwind_state *s = unwind_state();
         struct cprof_target *found, target;
         struct oracle_record *o;
         __u8 end = CPROF_END_NONE;

@@ -85,6 +85,16 @@ def deep():
     deep_step(150)
 
 
+def pause():
+    import time  # here, for the lines above
+
+    time.sleep(0.01)  # line 91
+
+
+def sleeping():
+    pause()  # line 95
+
+
 def run(f):
     while True:
         f()

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A unit whose work is done by children that live for milliseconds. */
+#include "bpf/recording.h"
 #include "bpf/spawn.h"
 
-#include "daemon-unwind.h"
 #include "host/clock.h"
-#include "task/task-manager.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -19,55 +18,6 @@ TestSuite(children, .timeout = 60);
 #define LOOP_NAME "short-lived"
 #define CHILD_USEC (20 * USEC_PER_MSEC)
 #define TASK_USEC (4 * USEC_PER_SEC)
-
-typedef struct Bench {
-        Host *host;
-        Probe *probe;
-        TargetSet *targets;
-        ModuleTable *modules;
-        TaskManager *tasks;
-        Task *ended;
-} Bench;
-
-static void on_ended(Task *t, void *userdata) {
-        Bench *b = userdata;
-
-        b->ended = t;
-}
-
-static void on_process_removed(Process *p, void *userdata) {
-        Bench *b = userdata;
-
-        if (b->tasks)
-                task_manager_process_removed(b->tasks, p, clock_monotonic_usec());
-}
-
-static void bench_open(Bench *b) {
-        const TargetEvents events = { .process_removed = on_process_removed, .userdata = b };
-        const TaskEvents task_events = { .ended = on_ended, .userdata = b };
-        const TaskManagerConfig config = {
-                .running_max = 4,
-                .oncpu_hz = SAMPLES_HZ,
-                .unwind = &daemon_unwind_source,
-        };
-        int r;
-
-        cr_assert_eq(host_new("/", &b->host), 0);
-        cr_assert_eq(probe_new(&(ProbeConfig){ .oncpu_hz = SAMPLES_HZ }, &b->probe), 0);
-        cr_assert_eq(target_set_new(b->host, b->probe, &events, &b->targets), 0);
-        cr_assert_eq(module_table_new(&b->modules), 0);
-        r = task_manager_new(b->host, b->probe, b->targets, b->modules, &config, &task_events, &b->tasks);
-        cr_assert_eq(r, 0);
-}
-
-static void bench_close(Bench *b) {
-        task_free(b->ended);
-        task_manager_free(b->tasks);
-        target_set_free(b->targets);
-        module_table_free(b->modules);
-        probe_free(b->probe);
-        host_free(b->host);
-}
 
 static usec_t cpu_usec(int who) {
         struct rusage u;
@@ -102,7 +52,8 @@ static void burn(void) {
 
 #define ATTEMPTS 3U
 
-static Task *record_unit(Bench *b, pid_t pid, const volatile usec_t *used_usec, usec_t *ret_before_usec) {
+static Task *
+record_unit(Recording *b, pid_t pid, const volatile usec_t *used_usec, usec_t *ret_before_usec) {
         TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU), .duration_usec = TASK_USEC };
         usec_t second_usec = clock_monotonic_usec();
         Process *p;
@@ -166,13 +117,13 @@ static bool try(void (*work)(void), const char *name) {
         TaskManagerCounters c;
         uint64_t n, n_known;
         double share;
-        Bench b = {};
+        Recording b;
         pid_t pid;
         Task *t;
 
         used_usec = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         cr_assert_neq(used_usec, MAP_FAILED);
-        bench_open(&b);
+        recording_open(&b, &(RecordingConfig){ .hz = SAMPLES_HZ, .with_tables = true });
 
         pid = fork();
         if (pid == 0)
@@ -192,7 +143,7 @@ static bool try(void (*work)(void), const char *name) {
         cr_log_info("%.1f %% of the time has samples, %.1f %% of these a known place",
                     100 * share,
                     n > 0 ? 100.0 * (double) n_known / (double) n : 0);
-        bench_close(&b);
+        recording_close(&b);
         return share >= 0.9 && share <= 1.1 && n_known >= n * 9 / 10;
 }
 

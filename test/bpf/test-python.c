@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From interpreters that run to functions and lines: each version of CPython that is installed. */
+#include "bpf/recording.h"
 #include "bpf/spawn.h"
-#include "daemon-python.h"
-#include "daemon-unwind.h"
-
-#include "host/clock.h"
-#include "symbol/symbolizer.h"
-#include "task/task-manager.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -20,69 +15,22 @@ TestSuite(python, .timeout = 100);
 static const char *const interpreters[] = { "python3.11", "python3.12", "python3.13" };
 
 typedef struct Bench {
-        Host *host;
-        Probe *probe;
-        TargetSet *targets;
-        ModuleTable *modules;
-        DaemonPython *python;
-        TaskManager *tasks;
-        Task *ended;
-        Symbols *symbols;
+        Recording recording;
         pid_t pid;
+        Symbols *symbols;
 } Bench;
 
-static void on_task(Task *t, void *userdata) {
-}
-
-static void on_ended(Task *t, void *userdata) {
-        ((Bench *) userdata)->ended = t;
-}
-
-static void on_process(Process *p, void *userdata) {
-}
-
-static void on_unit(Unit *u, void *userdata) {
-}
-
-static void bench_open(Bench *b) {
-        const TargetEvents events = {
-                .unit_added = on_unit,
-                .unit_removed = on_unit,
-                .process_added = on_process,
-                .process_changed = on_process,
-                .process_removed = on_process,
-                .userdata = b,
-        };
-        const TaskEvents task_events = { .started = on_task, .ended = on_ended, .userdata = b };
-        TaskManagerConfig config = { .running_max = 4, .oncpu_hz = 199, .unwind = &daemon_unwind_source };
-
-        cr_assert_eq(host_new("/", &b->host), 0);
-        cr_assert_eq(probe_new(&(ProbeConfig){ .oncpu_hz = 199 }, &b->probe), 0);
-        cr_assert_eq(target_set_new(b->host, b->probe, &events, &b->targets), 0);
-        cr_assert_eq(module_table_new(&b->modules), 0);
-        cr_assert_eq(daemon_python_new(b->host, b->probe, &b->python), 0);
-        config.python = daemon_python_source(b->python);
-        cr_assert_eq(task_manager_new(
-                                     b->host,
-                                     b->probe,
-                                     b->targets,
-                                     b->modules,
-                                     &config,
-                                     &task_events,
-                                     &b->tasks),
-                     0);
+static void bench_run(Bench *b, ProfileKind kind) {
+        recording_open(&b->recording,
+                       &(RecordingConfig){ .hz = 199, .with_tables = true, .with_python = true });
+        (void) recording_run(&b->recording, b->pid, kind, 2 * USEC_PER_SEC);
+        b->symbols = recording_names(&b->recording);
 }
 
 static void bench_close(Bench *b) {
         spawn_kill(b->pid);
         symbols_free(b->symbols);
-        task_free(b->ended);
-        task_manager_free(b->tasks);
-        daemon_python_free(b->python);
-        target_set_free(b->targets);
-        module_table_free(b->modules);
-        probe_free(b->probe);
-        host_free(b->host);
+        recording_close(&b->recording);
 }
 
 /* 0: not installed, or it does not start. */
@@ -117,44 +65,6 @@ static pid_t spawn_python(const char *interpreter, const char *what, const char 
         return pid;
 }
 
-static void name_all(Bench *b) {
-        _cleanup_(symbolizer_freep) Symbolizer *symbolizer = NULL;
-        _cleanup_(symbol_job_freep) SymbolJob *job = NULL;
-
-        cr_assert_eq(symbolizer_new(b->host, NULL, &symbolizer), 0);
-        cr_assert_eq(symbol_job_new(symbolizer, b->ended->profile, &job), 0);
-        while (symbol_job_step(job, 2 * USEC_PER_MSEC) > 0)
-                ;
-
-        b->symbols = symbol_job_take(job);
-}
-
-static void record(Bench *b, usec_t duration_usec) {
-        TaskRequest request = { .kinds = PROFILE_KIND_BIT(PROFILE_KIND_ON_CPU),
-                                .duration_usec = duration_usec };
-        Process *p;
-        Task *task;
-
-        cr_assert_eq(target_set_refresh(b->targets, clock_monotonic_usec()), 0);
-        p = target_set_find_process(b->targets, b->pid);
-        cr_assert_not_null(p);
-
-        task_manager_prepare(b->tasks, p);
-        while (task_manager_has_pending_preparation(b->tasks))
-                task_manager_prepare_pending(b->tasks, 100 * USEC_PER_MSEC);
-
-        request.subject.process = p;
-        cr_assert_eq(task_manager_start(b->tasks, &request, clock_monotonic_usec(), &task), 0);
-        while (!b->ended) {
-                sleep_usec(100 * USEC_PER_MSEC);
-                cr_assert_eq(target_set_refresh(b->targets, clock_monotonic_usec()), 0);
-                task_manager_drain(b->tasks, clock_monotonic_usec());
-                task_manager_tick(b->tasks, clock_monotonic_usec());
-        }
-
-        name_all(b);
-}
-
 typedef struct Expected {
         const char *function;
         uint32_t line; /* 0: any */
@@ -163,7 +73,7 @@ typedef struct Expected {
 /* The place of the innermost frame of that function, -1 for none. */
 static int find_function(const Bench *b, const ProfileStack *s, const Expected *e, int from) {
         for (int i = from; i < s->n_frames; i++) {
-                const Module *m = profile_module(b->ended->profile, frame_module(s->frames[i]));
+                const Module *m = profile_module(b->recording.ended->profile, frame_module(s->frames[i]));
 
                 if (m && m->type == MODULE_PYTHON &&
                     strcmp(symbols_name(b->symbols, s->frames[i]).name, e->function) == 0 &&
@@ -174,12 +84,16 @@ static int find_function(const Bench *b, const ProfileStack *s, const Expected *
         return -1;
 }
 
-/* Percent of samples with these functions in this order, innermost first, anything between. */
+static uint64_t weight(const ProfileStack *s) {
+        return s->state == PROFILE_STATE_RUNNING ? s->n_samples : s->offcpu_nsec;
+}
+
+/* Percent of samples or of waiting with these functions in this order, innermost first, anything between. */
 static double share(const Bench *b, const Expected *chain, size_t n) {
         uint64_t hits = 0, all = 0;
         ProfileStack *s, *next;
 
-        HASH_ITER(hh, profile_stacks(b->ended->profile), s, next) {
+        HASH_ITER(hh, profile_stacks(b->recording.ended->profile), s, next) {
                 int at = -1;
                 size_t i;
 
@@ -188,8 +102,8 @@ static double share(const Bench *b, const Expected *chain, size_t n) {
                         if (at < 0)
                                 break;
                 }
-                all += s->n_samples;
-                hits += i == n ? s->n_samples : 0;
+                all += weight(s);
+                hits += i == n ? weight(s) : 0;
         }
 
         return all > 0 ? 100.0 * (double) hits / (double) all : 0;
@@ -201,10 +115,11 @@ static void print_profile(const Bench *b) {
         if (!getenv("CPROF_TEST_VERBOSE"))
                 return;
 
-        HASH_ITER(hh, profile_stacks(b->ended->profile), s, next) {
-                (void) fprintf(stderr, "%lu:", (unsigned long) s->n_samples);
+        HASH_ITER(hh, profile_stacks(b->recording.ended->profile), s, next) {
+                (void) fprintf(stderr, "%lu:", (unsigned long) weight(s));
                 for (unsigned i = 0; i < s->n_frames; i++) {
-                        const Module *m = profile_module(b->ended->profile, frame_module(s->frames[i]));
+                        const Module *m = profile_module(
+                                        b->recording.ended->profile, frame_module(s->frames[i]));
 
                         (void) fprintf(stderr, " %s", symbols_name(b->symbols, s->frames[i]).name);
                         if (m && m->type == MODULE_PYTHON)
@@ -235,28 +150,31 @@ check_version(const char *interpreter,
         if (b.pid == 0)
                 return -ENOENT;
 
-        bench_open(&b);
-        cr_assert_eq(probe_feature(b.probe, PROBE_FEATURE_PYTHON, &reason), 0, "%s", reason);
-        record(&b, 2 * USEC_PER_SEC);
+        bench_run(&b, PROFILE_KIND_ON_CPU);
+        cr_assert_eq(probe_feature(b.recording.probe, PROBE_FEATURE_PYTHON, &reason), 0, "%s", reason);
         print_profile(&b);
 
         got = share(&b, chain, n_chain);
         cr_log_info("%s %s: %lu samples, %lu mismatches, %.1f %%",
                     interpreter,
                     what,
-                    (unsigned long) b.ended->n_samples,
-                    (unsigned long) b.ended->losses.n_python_mismatch,
+                    (unsigned long) b.recording.ended->n_samples,
+                    (unsigned long) b.recording.ended->losses.n_python_mismatch,
                     got);
-        if (b.ended->n_samples <= SAMPLES_MIN) {
+        if (b.recording.ended->n_samples <= SAMPLES_MIN) {
                 bench_close(&b);
                 return 0;
         }
 
-        cr_expect_leq(b.ended->losses.n_python_mismatch, 1 + b.ended->n_samples / 100, "%s", interpreter);
+        cr_expect_leq(b.recording.ended->losses.n_python_mismatch,
+                      1 + b.recording.ended->n_samples / 100,
+                      "%s",
+                      interpreter);
         cr_expect_geq(got, percent, "%s: %.1f %%", interpreter, got);
         /* code that ran while the interpreter started may be gone when it is read */
-        cr_expect_leq(daemon_python_n_unreadable(b.python), 1 + b.ended->n_samples / 100);
-        cr_expect_gt(b.ended->quality.n_python_frames, b.ended->n_samples);
+        cr_expect_leq(daemon_python_n_unreadable(b.recording.python),
+                      1 + b.recording.ended->n_samples / 100);
+        cr_expect_gt(b.recording.ended->quality.n_python_frames, b.recording.ended->n_samples);
         bench_close(&b);
         return 1;
 }
@@ -325,4 +243,28 @@ Test(python, methods_have_qualified_names_in_any_script) {
         static const Expected chain[] = { { "Shape.area", 68 }, { "méthode", 72 } };
 
         check("méthode", "1", chain, ELEMENTSOF(chain), 95);
+}
+
+Test(python, waits_have_the_functions_that_wait) {
+        static const Expected chain[] = { { "pause", 91 }, { "sleeping", 95 }, { "run", 0 } };
+        unsigned n_versions = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(interpreters); i++) {
+                Bench b = {};
+                double got;
+
+                b.pid = spawn_python(interpreters[i], "sleeping", "3");
+                if (b.pid == 0)
+                        continue;
+
+                bench_run(&b, PROFILE_KIND_OFF_CPU);
+                print_profile(&b);
+                got = share(&b, chain, ELEMENTSOF(chain));
+                cr_expect_geq(got, 95.0, "%s: %.1f %%", interpreters[i], got);
+                bench_close(&b);
+                n_versions++;
+        }
+
+        if (n_versions == 0)
+                cr_skip("no interpreter is installed");
 }

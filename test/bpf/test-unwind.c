@@ -269,3 +269,72 @@ ParameterizedTest(const size_t *index, unwind, stacks_are_those_of_libdw) {
         cr_expect_geq((double) b.n_complete, 0.99 * b.n, "%s", name);
         bench_close(&b);
 }
+
+/* What the program keeps of a table must go with it: each function ends the stack, then they are described
+ * as they are. */
+static int map_wrongly(void *self, pid_t pid, const ProbeMapping *mappings, size_t n) {
+        struct cprof_unwind_row row = { .rule = CPROF_RULE_END };
+        _cleanup_(freep) ProbeMapping *wrong = calloc(n, sizeof(*wrong));
+        const UnwindRows rows = { .rows = &row, .n = 1 };
+        uint32_t table;
+
+        cr_assert_not_null(wrong);
+        cr_assert_eq(probe_unwind_table_add(self, &rows, &table), 0);
+        for (size_t i = 0; i < n; i++)
+                wrong[i] = (ProbeMapping){
+                        .start = mappings[i].start,
+                        .end = mappings[i].end,
+                        .base = mappings[i].start,
+                        .table = table,
+                };
+
+        return probe_unwind_process_map(self, pid, wrong, n);
+}
+
+static int on_any_record(void *userdata, void *data, size_t size) {
+        const struct oracle_record *record = data;
+        Bench *b = userdata;
+
+        b->n++;
+        b->n_frames += record->n;
+        return 0;
+}
+
+static void sample(Bench *b, struct ring_buffer *ring) {
+        struct bpf_link *links[CPUS_MAX] = {};
+        usec_t until = clock_monotonic_usec() + PATIENCE_USEC;
+
+        b->n = b->n_frames = 0;
+        attach(b->skel->progs.oracle, links);
+        while (b->n < SAMPLES_NEEDED && clock_monotonic_usec() < until)
+                (void) ring_buffer__poll(ring, 50);
+        detach(links);
+        (void) ring_buffer__consume(ring);
+}
+
+Test(unwind, what_was_known_of_old_mappings_is_forgotten) {
+        struct ring_buffer *ring;
+        const ProbeOps wrong_ops = { .unwind_add = add_table, .unwind_map = map_wrongly };
+        Bench b = {};
+
+        cr_assert_eq(unwind_program_start(UNWIND_PROGRAMS - 1, &b.pid, &b.client), 0);
+        sleep_usec(WARM_UP_USEC);
+        bench_open(&b);
+        ring = ring_buffer__new(bpf_map__fd(b.skel->maps.records), on_any_record, &b, NULL);
+        cr_assert_not_null(ring);
+
+        for (unsigned round = 0; round < 3; round++) {
+                (void) unwind_process(&(Probe){ .ops = &wrong_ops, .self = b.unwind }, b.pid);
+                sample(&b, ring);
+                cr_expect_geq(b.n, SAMPLES_NEEDED);
+                cr_expect_eq(b.n_frames, b.n, "%u frames in %u samples", b.n_frames, b.n);
+
+                (void) unwind_process(&(Probe){ .ops = &unwind_ops, .self = b.unwind }, b.pid);
+                sample(&b, ring);
+                cr_expect_geq(b.n, SAMPLES_NEEDED);
+                cr_expect_gt(b.n_frames, 3 * b.n, "%u frames in %u samples", b.n_frames, b.n);
+        }
+
+        ring_buffer__free(ring);
+        bench_close(&b);
+}

@@ -33,7 +33,10 @@ static void on_task_ended(Task *t, void *userdata) {
 }
 
 static void on_process_added(Process *p, void *userdata) {
-        cr_assert_eq(watch_set_add_process(((BusBed *) userdata)->watches, p), 0);
+        BusBed *b = userdata;
+
+        cr_assert_eq(watch_set_add_process(b->watches, p), 0);
+        http_watch_process_changed(b->http_watch, p);
 }
 
 static void on_process_removed(Process *p, void *userdata) {
@@ -41,6 +44,7 @@ static void on_process_removed(Process *p, void *userdata) {
 
         task_manager_process_removed(b->tasks, p, clock_monotonic_usec());
         watch_set_remove_process(b->watches, p);
+        http_watch_process_removed(b->http_watch, p);
 }
 
 static void on_unit_added(Unit *u, void *userdata) {
@@ -154,6 +158,8 @@ static void connect_bus(BusBed *b) {
                 .probe = b->probe,
                 .targets = b->targets,
                 .watches = b->watches,
+                .http = b->http,
+                .http_watch = b->http_watch,
                 .cooldown = b->cooldown,
                 .policies = b->policies,
                 .tasks = b->tasks,
@@ -202,6 +208,7 @@ static void make_stages(BusBed *b) {
                 .userdata = b,
         };
         const TaskEvents task_events = { .started = on_task_started, .ended = on_task_ended, .userdata = b };
+        const HttpWatchEvents http_events = {};
         const TaskManagerConfig config = { .running_max = BUS_BED_TASKS_MAX, .oncpu_hz = 99 };
         char directories[_POLICY_SOURCE_MAX][PATH_MAX], state[PATH_MAX];
 
@@ -214,6 +221,15 @@ static void make_stages(BusBed *b) {
         cr_assert_eq(target_set_new(b->host.host, b->probe, &target_events, &b->targets), 0);
         monitor_init(&b->monitor, b->host.host, b->targets);
         cr_assert_eq(watch_set_new(&b->monitor, &b->watches), 0);
+        cr_assert_eq(http_monitor_new(b->probe, PROBE_HTTP_HOOK_AUTO, &b->http), 0);
+        cr_assert_eq(http_watch_new(b->host.host,
+                                    b->targets,
+                                    b->watches,
+                                    b->http,
+                                    &http_events,
+                                    &b->http_watch),
+                     0);
+        b->monitor.http = b->http;
         cr_assert_eq(cooldown_new(&b->cooldown), 0);
         cr_assert_eq(policy_store_new(
                                      (const char *const[]){ directories[0], directories[1], directories[2] },
@@ -273,8 +289,10 @@ void bus_bed_done(BusBed *b) {
         b->symbolizer = symbolizer_free(b->symbolizer);
         b->policies = policy_store_free(b->policies);
         b->cooldown = cooldown_free(b->cooldown);
+        b->http_watch = http_watch_free(b->http_watch);
         b->watches = watch_set_free(b->watches);
         b->targets = target_set_free(b->targets);
+        b->http = http_monitor_free(b->http);
         b->modules = module_table_free(b->modules);
         b->probe = probe_free(b->probe);
         b->config_problems = strv_free(b->config_problems);

@@ -15,6 +15,8 @@ typedef struct BusBed {
         TargetSet *targets;
         Monitor monitor;
         WatchSet *watches;
+        HttpMonitor *http;
+        HttpWatch *http_watch;
         Cooldown *cooldown;
         PolicyStore *policies;
         TaskManager *tasks;

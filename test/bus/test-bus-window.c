@@ -15,7 +15,7 @@ TestSuite(test_bus_window, .timeout = 30);
 #define ROWS_MAX 8U
 
 typedef struct Row {
-        char policy[64], process[64], metric[64], uri[8], unit[16], status[16], reason[128],
+        char policy[64], process[64], metric[64], uri[64], unit[16], status[16], reason[128],
                         task[TASK_ID_MAX];
         uint32_t pid, period, count, hits;
         double threshold, values[VALUES_MAX];
@@ -137,7 +137,7 @@ Test(test_bus_window, each_process_has_a_row_for_each_rule, .init = init, .fini 
 }
 
 /* The value of a second is its number; those of the second process are negative. */
-static double second_value(Metric metric, Subject subject, void *userdata) {
+static double second_value(Metric metric, Subject subject, const UriRule *uri, void *userdata) {
         const double *second = userdata;
 
         return subject.process->key.pid == 10 ? *second : -*second;
@@ -252,6 +252,47 @@ Test(test_bus_window, a_unit_without_cpu_accounting_is_degraded, .init = init, .
         bus_bed_refresh(&b);
         get_windows("web", 1);
         cr_expect_str_eq(rows[0].status, "armed");
+}
+
+#define PRESSURE "sys/fs/cgroup/system.slice/web.service/io.pressure"
+
+Test(test_bus_window, a_unit_without_pressure_accounting_has_impossible_rules, .init = init, .fini = done) {
+        add_policy("unit",
+                   "[Policy]\nUnit=web\nScope=unit\n[Trigger]\nWhen=io-pressure >= 20% for 5 of 10s\n");
+        get_windows("web", 1);
+        cr_expect_str_eq(rows[0].status, "armed", "not known before the first second");
+
+        bus_bed_refresh(&b);
+        get_windows("web", 1);
+        cr_expect_str_eq(rows[0].metric, "io-pressure");
+        cr_expect_str_eq(rows[0].status, "impossible");
+        cr_expect_str_eq(rows[0].reason, "the kernel does not account pressure (CONFIG_PSI, psi=1)");
+
+        bus_bed_write(&b, "proc/pressure/cpu", "");
+        bus_bed_refresh(&b);
+        get_windows("web", 1);
+        cr_expect_str_eq(rows[0].status, "impossible");
+        cr_expect_str_eq(rows[0].reason, "pressure is not accounted for this cgroup (cgroup.pressure)");
+
+        bus_bed_write(&b, PRESSURE, "some avg10=0.00 avg60=0.00 avg300=0.00 total=1000\n");
+        bus_bed_refresh(&b);
+        get_windows("web", 1);
+        cr_expect_str_eq(rows[0].status, "armed");
+        cr_expect_str_eq(rows[0].reason, "");
+}
+
+Test(test_bus_window, each_uri_has_a_row, .init = init, .fini = done) {
+        add_policy("slow",
+                   "[Policy]\nUnit=web\n[Trigger]\nWhen=http-avg-response-time >= 0.25s for 10 of 30s on "
+                   "/api/orders /api/pay\n[Trigger]\nWhen=http-error-rate >= 5% matching ^/x\n");
+        get_windows("web", 6);
+        cr_expect_str_eq(rows[0].metric, "http-avg-response-time");
+        cr_expect_str_eq(rows[0].uri, "/api/orders");
+        cr_expect_str_eq(rows[0].unit, "ms");
+        cr_expect_eq(rows[0].threshold, 250);
+        cr_expect_eq(rows[0].n_values, 30);
+        cr_expect_str_eq(rows[1].uri, "/api/pay");
+        cr_expect_str_eq(rows[2].uri, "~^/x");
 }
 
 Test(test_bus_window, silence_is_that_of_the_process, .init = init, .fini = done) {

@@ -117,6 +117,9 @@ Test(test_bus, losses_are_counted_by_name, .init = init, .fini = done) {
                 { "unwind-entries-over-cap", 0 },
                 { "unwind-processes-no-space", 0 },
                 { "unwind-mappings-over-cap", 0 },
+                { "http-seconds-missed", 0 },
+                { "http-tls-refused", 0 },
+                { "http-tls-over-cap", 0 },
                 { "mappings-over-cap", 0 },
                 { "sink-store-failed", 5 },
         };

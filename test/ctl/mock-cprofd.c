@@ -145,8 +145,41 @@ static int method_list_units(sd_bus_message *m, void *userdata, sd_bus_error *er
                         "");
 }
 
+static int
+append_window(sd_bus_message *reply,
+              const char *metric,
+              const char *uri,
+              double threshold,
+              const char *unit,
+              uint32_t period_sec,
+              const double *values) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'r', "ssussdsuuuadtsss");
+        if (r >= 0)
+                r = sd_bus_message_append(
+                                reply,
+                                "ssussdsuuu",
+                                "web",
+                                "nginx\033[2J",
+                                812,
+                                metric,
+                                uri,
+                                threshold,
+                                unit,
+                                period_sec,
+                                5,
+                                4);
+        if (r >= 0)
+                r = sd_bus_message_append_array(reply, 'd', values, period_sec * sizeof(values[0]));
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "tsss", UINT64_C(1140000000), "armed", "", "");
+
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static int method_get_windows(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        static const double values[] = { NAN, 10, 20, 40, 60, 79, 80, 90, 99, 100 };
+        static const double values[30] = { NAN, 10, 20, 40, 60, 79, 80, 90, 99, 100, [29] = 412.5 };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *unit;
         int r;
@@ -155,34 +188,20 @@ static int method_get_windows(sd_bus_message *m, void *userdata, sd_bus_error *e
         if (r < 0)
                 return r;
 
-        if (strcmp(unit, "nginx.service") != 0 && strcmp(unit, "quiet.service") != 0)
+        if (strcmp(unit, "nginx.service") != 0 && strcmp(unit, "quiet.service") != 0 &&
+            strcmp(unit, "api.service") != 0)
                 return sd_bus_error_setf(error, CPROF_BUS_ERROR_NO_SUCH_UNIT, "No unit '%s'.", unit);
 
         r = sd_bus_message_new_method_return(m, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', CPROF_BUS_WINDOW_SIGNATURE);
         if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'r', "ssussdsuuuadtsss");
-        if (r >= 0)
-                r = sd_bus_message_append(
-                                reply,
-                                "ssussdsuuu",
-                                "web",
-                                "nginx\033[2J",
-                                812,
-                                "process-cpu",
-                                "",
-                                80.0,
-                                "%",
-                                10,
-                                5,
-                                4);
-        if (r >= 0)
-                r = sd_bus_message_append_array(reply, 'd', values, sizeof(values));
-        if (r >= 0)
-                r = sd_bus_message_append(reply, "tsss", UINT64_C(1140000000), "armed", "", "");
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
+                r = append_window(reply, "process-cpu", "", 80, "%", 10, values);
+        if (r >= 0 && strcmp(unit, "api.service") == 0) {
+                r = append_window(reply, "http-avg-response-time", "/api/orders", 250, "ms", 30, values);
+                if (r >= 0)
+                        r = append_window(reply, "http-error-rate", "~^/a\033b/", 5, "%", 30, values);
+        }
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
 
@@ -290,6 +309,11 @@ static const sd_bus_vtable vtable[] = {
                       SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetTask", "s", "s", mock_method_get_task, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetProfile", "ss", "h", mock_method_get_profile, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetHttp",
+                      "s",
+                      "a" CPROF_BUS_HTTP_RULE_SIGNATURE "a" CPROF_BUS_HTTP_PROCESS_SIGNATURE,
+                      mock_method_get_http,
+                      SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetHottest",
                       "stu",
                       "tta" CPROF_BUS_FUNCTION_SIGNATURE,

@@ -79,7 +79,10 @@ static const char task_of_both_kinds[] =
                 "\"quality\":{\"stacks_user\":700,\"frames\":1000,\"frames_named\":750},"
                 "\"ends\":{\"root\":600,\"frame_pointer\":93,\"no_mapping\":7},"
                 "\"cost\":{\"daemon_cpu_nsec\":1500000000,\"bpf_nsec\":20000000,\"wall_nsec\":1,"
-                "\"host_share_ppm\":3000}}\n";
+                "\"host_share_ppm\":3000},"
+                "\"causes\":[{\"policy\":\"slow\",\"metric\":\"http-avg-response-time\",\"process\":\"\",\"pid\":0,"
+                "\"rule\":\"http-avg-response-time >= 250ms for 10 of 30s on /50%/a\",\"uri\":\"/50%/a\","
+                "\"value\":412.5,\"peak\":999,\"hits\":10,\"period_sec\":30,\"count\":10,\"threshold\":250}]}\n";
 
 int mock_method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Mock *mock = userdata;

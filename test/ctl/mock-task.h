@@ -18,4 +18,5 @@ int mock_method_list_tasks(sd_bus_message *m, void *userdata, sd_bus_error *erro
 int mock_method_get_task(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int mock_method_stop_task(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int mock_method_get_hottest(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int mock_method_get_http(sd_bus_message *m, void *userdata, sd_bus_error *error); /* mock-http.c */
 int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *error);

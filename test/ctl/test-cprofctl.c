@@ -70,7 +70,45 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "unit list 'idle*'", 0, "1 unit listed." },
                 { "unit windows nginx", 0, "4/5 of 10s  100%  silent 19min" },
                 { "unit windows nginx", 0, "_.:-+**###" },
+                { "unit windows api", 0, "nginx?[2J 812  http-avg-response-time >= 250ms on /api/orders\n" },
+                { "unit windows api", 0, "  4/5 of 30s  412.5ms  silent 19min\n" },
+                { "unit windows api", 0, "http-error-rate >= 5% matching ^/a?b/\n" },
+                { "unit windows api --json=short",
+                  0,
+                  "\"metric\":\"http-avg-response-time\",\"uri\":\"/api/orders\",\"uri_regex\":\"\"" },
+                { "unit windows api --json=short", 0, "\"uri\":\"\",\"uri_regex\":\"^/a\\u001Bb/\"" },
                 { "unit windows nope", 1, "No unit 'nope.service'." },
+                { "http nginx --once", 0, "nginx.service, responses of the last 10 s\n\nURI " },
+                { "http nginx --once",
+                  0,
+                  "all requests                  1234   5.00  10.00   412ms  3.21ms   987ms   12.3s\n" },
+                { "http nginx --once", 0, "/api/a/path/that/is/longer     0.0      -      -       -" },
+                { "http nginx --once",
+                  0,
+                  "~^/a?b/                     too complex together with the others" },
+                { "http nginx --once",
+                  0,
+                  "degraded, 1 of 3 processes: connections of HTTP/2 are not measured\n" },
+                { "http nginx --json=short", 0, "\"4xx\":617,\"5xx\":1234,\"mean_ms\":412.5" },
+                { "http nginx --json=short", 0, "\"uri\":\"\",\"uri_regex\":\"^/a\\u001Bb/\"" },
+                { "http idle", 0, "cprofctl policy add NAME --unit=idle.service --when='http-error-rate" },
+                { "http nope", 1, "No unit 'nope.service'." },
+                { "http", 1, "" },
+                { "unit show nginx", 0, "nginx.service - A web server\n" },
+                { "unit show nginx", 0, "    Rules: 2, degraded: no BPF: perf_event_open is refused\n" },
+                { "unit show nginx",
+                  0,
+                  "all requests: 12340 responses, 617 4xx, 1234 5xx, mean 412ms, p99 12.3s" },
+                { "unit show nginx", 0, "~^/a?b/: not measured: too complex together" },
+                { "unit show nginx",
+                  0,
+                  "nginx?[2J (812): hook socket, TLS not seen: its library is not known, degraded" },
+                { "unit show nginx", 0, "unpaired-response 13, requests 12340\n" },
+                { "unit show nginx", 0, "nginx?[2J (813): hook cgroup, TLS seen\n" },
+                { "unit show nginx", 0, "(814): impossible: the kernel refused to measure the process\n" },
+                { "unit show nginx --json=short", 0, "\"http\":{\"unit\":\"nginx.service\",\"rules\":[" },
+                { "unit show idle", 0, "    Rules: 0\n" },
+                { "unit show nope", 1, "No unit 'nope.service'." },
                 { "policy list", 0, "process-cpu >= 80% for 5 of 10s" },
                 { "policy show web", 0, "# /etc/cprof/policies.d/web.policy\n[Policy]" },
                 { "policy show nope", 1, "No policy 'nope'." },
@@ -93,6 +131,11 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                   0,
                   "Stacks: 99.0 % complete, 75.0 % of frames named (eh-frame)" },
                 { "task info " MOCK_TASK_BOTH, 0, " 7 left all known mappings" },
+                { "task info " MOCK_TASK_BOTH,
+                  0,
+                  "policy slow: http-avg-response-time >= 250ms for 10 of 30s on /50%/a\n" },
+                { "task info " MOCK_TASK_BOTH, 0, "the unit was at 412.5ms, over the threshold in 10 of" },
+                { "task info " MOCK_TASK_BOTH, 0, "at most 999ms\n" },
                 { "task info " MOCK_TASK_BOTH,
                   0,
                   "Cost: daemon used 0.30 % of the host (1.5s, and 20ms in the kernel)" },
@@ -143,8 +186,16 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
 Test(cprofctl, foreign_names_reach_no_terminal_as_control_sequences, .init = start) {
         _cleanup_(freep) char *output = NULL;
 
-        cr_assert_eq(run("unit windows nginx", &output), 0);
+        cr_assert_eq(run("unit windows api", &output), 0);
         cr_expect_null(strchr(output, '\033'), "%s", output);
+}
+
+Test(cprofctl, windows_fit_into_eighty_columns, .init = start) {
+        _cleanup_(freep) char *output = NULL;
+
+        cr_assert_eq(run("unit windows api", &output), 0);
+        for (const char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n')
+                cr_expect_leq(strcspn(line, "\n"), 80, "%s", output);
 }
 
 Test(cprofctl, json_of_every_listing_is_valid, .init = start) {
@@ -259,5 +310,5 @@ Test(cprofctl, bash_completion_knows_every_verb) {
         cr_assert_not_null(f);
         cr_assert_eq(read_full_fd(fileno(f), 1 << 16, &output, &length), 0);
         cr_expect_eq(pclose(f), 0);
-        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded folded-offcpu\n");
+        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded folded-offcpu folded-waits\n");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/bar.h"
 #include "ctl/ctl-bus.h"
+#include "ctl/http-view.h"
 #include "ctl/view.h"
 
 #include <criterion/criterion.h>
@@ -117,4 +118,19 @@ Test(ctl_view, bus_errors_are_told_in_words_that_help) {
                                 strstr(bus_error_text(rows[i].name, rows[i].message), rows[i].part),
                                 "row %zu",
                                 i);
+}
+
+Test(ctl_view, response_times_have_three_digits) {
+        static const struct {
+                double ms;
+                const char *text;
+        } rows[] = {
+                { NAN, "-" },         { 0, "0.00us" },     { 0.0314, "31.4us" }, { 0.999, "999us" },
+                { 0.9996, "1.00ms" }, { 1.234, "1.23ms" }, { 9.996, "10.0ms" },  { 250.4, "250ms" },
+                { 999.4, "999ms" },   { 999.6, "1.00s" },  { 12345, "12.3s" },   { 900e3, "900s" },
+        };
+        char buf[VIEW_TEXT_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                cr_expect_str_eq(view_milliseconds(rows[i].ms, buf), rows[i].text);
 }

@@ -124,6 +124,23 @@ Test(top, q_leaves_the_terminal_as_it_was) {
         session_ended();
 }
 
+static const char *const http_argv[] = { "cprofctl", "http", "nginx", "--delay=100ms", NULL };
+
+Test(top, requests_are_shown_anew_in_eighty_columns_until_q) {
+        size_t at;
+
+        session_start(http_argv);
+        at = session_expect(0, "412ms  3.21ms   987ms   12.3s");
+        at = session_expect(at, FRAME);
+        at = session_expect(at, "412ms  3.21ms   987ms   12.3s");
+        cr_expect_not_null(strstr(s.output, "\r\nURI                         RATE/S"));
+        session_type("q");
+        session_ended();
+
+        for (const char *line = strstr(s.output, "\r\n"); line; line = strstr(line + 2, "\r\n"))
+                cr_expect_leq(strcspn(line + 2, "\033\r"), 80, "%.100s", line);
+}
+
 Test(top, signals_leave_the_terminal_as_it_was) {
         static const int signals[] = { SIGTERM, SIGHUP, SIGINT };
 

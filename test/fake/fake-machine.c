@@ -105,3 +105,17 @@ void fake_machine_cgroup_cpu(FakeMachine *m, const char *cgroup, uint64_t usec) 
         (void) snprintf(text, sizeof(text), "usage_usec %" PRIu64 "\nuser_usec 1\n", usec);
         write_text(m, path, text);
 }
+
+void fake_machine_cgroup_pressure(FakeMachine *m, const char *cgroup, const char *file, uint64_t usec) {
+        char path[512], text[256];
+
+        (void) snprintf(path, sizeof(path), "sys/fs/cgroup%s", cgroup);
+        (void) mkdir_parents_at(m->root_fd, path, 0700);
+        (void) snprintf(path, sizeof(path), "sys/fs/cgroup%s/%s", cgroup, file);
+        (void) snprintf(text,
+                        sizeof(text),
+                        "some avg10=1.00 avg60=0.20 avg300=0.03 total=%" PRIu64
+                        "\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n",
+                        usec);
+        write_text(m, path, text);
+}

@@ -31,3 +31,5 @@ void fake_machine_drop(FakeMachine *m, pid_t pid);
 
 /* usage_usec of a cgroup, whose directory is made. */
 void fake_machine_cgroup_cpu(FakeMachine *m, const char *cgroup, uint64_t usec);
+/* "total" of one of its pressure files, "cpu.pressure"; another file of that cgroup is not made by this. */
+void fake_machine_cgroup_pressure(FakeMachine *m, const char *cgroup, const char *file, uint64_t usec);

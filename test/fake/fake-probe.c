@@ -31,6 +31,8 @@ static int fake_arm(void *self, ProbeUse use) {
         ProbeFeature feature = use == PROBE_USE_OFF_CPU ? PROBE_FEATURE_OFF_CPU : PROBE_FEATURE_ON_CPU;
         FakeProbe *f = self;
 
+        if (use == PROBE_USE_HTTP)
+                return fake_http_arm(self);
         if (f->fail[feature] < 0)
                 return f->fail[feature];
 
@@ -41,7 +43,10 @@ static int fake_arm(void *self, ProbeUse use) {
 static void fake_disarm(void *self, ProbeUse use) {
         FakeProbe *f = self;
 
-        f->armed = false;
+        if (use == PROBE_USE_HTTP)
+                fake_http_disarm(self);
+        else
+                f->armed = false;
 }
 
 static int fake_watch(void *self, pid_t pid, ProbeUse use) {
@@ -253,6 +258,13 @@ static const ProbeOps fake_ops = {
         .offcpu_read = fake_offcpu_read,
         .offcpu_forget = fake_offcpu_forget,
         .offcpu_threshold = fake_offcpu_threshold,
+        .http_rules_add = fake_http_rules_add,
+        .http_rules_remove = fake_http_rules_remove,
+        .http_watch = fake_http_watch,
+        .http_unwatch = fake_http_unwatch,
+        .http_read = fake_http_read,
+        .http_counters = fake_http_counters,
+        .http_tls_attach = fake_http_tls_attach,
         .statistics = fake_statistics,
 };
 

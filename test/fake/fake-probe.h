@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "fake/fake-probe-http.h"
 #include "probe/probe.h"
 
 /* A probe whose tasks and samples a test sets. Features are all available unless fail[feature] (a negative
@@ -51,6 +52,8 @@ typedef struct FakeProbe {
         } totals[64];
         size_t n_totals;
         unsigned n_begun, n_offcpu_ended; /* calls for any process */
+
+        FakeHttp http;
 } FakeProbe;
 
 void fake_probe_push_event(FakeProbe *fake, const ProbeEvent *event);

@@ -22,8 +22,9 @@ static void check_trigger(const PolicyTrigger *t) {
 
         require(policy_trigger_format(t, &text) == 0);
         require(policy_trigger_parse(text, &again, NULL) == 0);
-        require(again.metric == t->metric && again.threshold == t->threshold &&
-                again.period_sec == t->period_sec && again.count == t->count);
+        require(policy_trigger_equal(t, &again));
+        require(t->uri.kind == URI_RULE_ALL || metric_info(t->metric)->is_http);
+        policy_trigger_done(&again);
 }
 
 static void check_policy(const Policy *p) {
@@ -69,8 +70,10 @@ static void fuzz_trigger(const char *text, size_t size) {
         require(copy != NULL);
         r = policy_trigger_parse(copy, &t, &message);
         require((r == 0) == (message == NULL));
-        if (r == 0)
+        if (r == 0) {
                 check_trigger(&t);
+                policy_trigger_done(&t);
+        }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -240,6 +240,46 @@ Test(procfs, cpu_of_a_cgroup_is_read_in_each_layout) {
         cr_expect_eq(ns, UINT64_C(13000000000), "from the cgroup2 beside it");
 }
 
+Test(procfs, pressure_is_the_total_of_some) {
+        static const struct {
+                const char *text;
+                int expected;
+                uint64_t usec;
+        } rows[] = {
+                { "some avg10=0.00 avg60=0.12 avg300=0.31 total=1234567\nfull avg10=0.00 total=9\n",
+                  0,
+                  1234567 },
+                { "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", 0, 0 },
+                { "some avg10=0.00 total=18446744073709551615", 0, UINT64_MAX },
+                { "some avg10=0.00 total=18446744073709551616", -EBADMSG, 0 },
+                { "full avg10=0.00 total=1\nsome avg10=0.00 total=2\n", -EBADMSG, 0 },
+                { "some avg10=0.00\nfull avg10=0.00 total=9\n", -EBADMSG, 0 },
+                { "some total=\nfull total=9\n", -EBADMSG, 0 },
+                { "some total=1x\n", -EBADMSG, 0 },
+                { "some total=-1\n", -EBADMSG, 0 },
+                { "some subtotal=1\n", -EBADMSG, 0 },
+                { "some total", -EBADMSG, 0 },
+                { "", -EBADMSG, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                uint64_t usec = 77;
+
+                cr_expect_eq(pressure_parse(rows[i].text, &usec), rows[i].expected, "row %zu", i);
+                cr_expect_eq(usec, rows[i].expected < 0 ? 77 : rows[i].usec, "row %zu", i);
+        }
+}
+
+Test(procfs, pressure_needs_cgroup2) {
+        _cleanup_(host_freep) Host *v2 = fixture_host("v2"), *hybrid = fixture_host("hybrid"),
+                                   *v1 = fixture_host("v1");
+        uint64_t usec;
+
+        cr_expect_eq(cgroupfs_read_pressure(v2, "/system.slice", PRESSURE_IO, &usec), -ENOENT);
+        cr_expect_eq(cgroupfs_read_pressure(hybrid, "/system.slice", PRESSURE_IO, &usec), -ENOENT);
+        cr_expect_eq(cgroupfs_read_pressure(v1, "/system.slice", PRESSURE_IO, &usec), -EOPNOTSUPP);
+}
+
 Test(procfs, our_own_cpu_clock_counts_us_and_no_dead_process) {
         _cleanup_(host_freep) Host *h = NULL;
         uint64_t before, after;

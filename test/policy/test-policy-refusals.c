@@ -77,7 +77,7 @@ Test(policy_refusals, bad_lines_are_refused_with_what_was_expected) {
                   "web.policy:4: Treshold=80%: unknown key in [Trigger], did you mean Threshold=?" },
                 { UNIT "[Trigger]\nXyzzyxyzzy=1\n",
                   "web.policy:4: Xyzzyxyzzy=1: unknown key in [Trigger], expected one of Metric, Threshold, Period, "
-                  "Count, When" },
+                  "Count, URI, URIRegex, When" },
                 { "[Policy]\nDescription=a\x1b[31mb\n",
                   "web.policy:2: Description=a?[31mb: control character, expected text" },
                 { UNIT "Triggers=2\n",
@@ -151,17 +151,11 @@ Test(policy_refusals, bad_triggers_are_refused_at_the_line_to_blame) {
                   "web.policy:7: Metric=proces-cpu: unknown metric, did you mean process-cpu?" },
                 { UNIT "[Trigger]\nMetric=temperature\n",
                   "web.policy:4: Metric=temperature: unknown metric, expected one of process-cpu, "
-                  "process-thread-count, system-load" },
-                { UNIT "[Trigger]\nMetric=http-error-rate\n",
-                  "web.policy:4: Metric=http-error-rate: this build does not have http-error-rate (it has "
-                  "process-cpu, process-thread-count, system-load)",
-                  -EOPNOTSUPP },
-                { UNIT "[Trigger]\nURI=/api\n",
-                  "web.policy:4: URI=/api: this build does not have URI rules",
-                  -EOPNOTSUPP },
-                { UNIT "[Trigger]\nURIRegex=^/\n",
-                  "web.policy:4: URIRegex=^/: this build does not have URI rules",
-                  -EOPNOTSUPP },
+                  "process-thread-count, system-load, http-error-rate, http-4xx-rate, "
+                  "http-avg-response-time, http-p95-response-time, http-p99-response-time, "
+                  "http-request-rate, cpu-pressure, io-pressure, memory-pressure" },
+                { UNIT "[Trigger]\nMetric=http-errors-rate\n",
+                  "web.policy:4: Metric=http-errors-rate: unknown metric, did you mean http-error-rate?" },
                 { UNIT "[Trigger]\nThreshold=80%\n[Policy]\n",
                   "web.policy:3: [Trigger]: Metric= is missing" },
                 { UNIT "[Trigger]\nMetric=process-cpu\n", "web.policy:3: [Trigger]: Threshold= is missing" },
@@ -186,11 +180,9 @@ Test(policy_refusals, bad_triggers_are_refused_at_the_line_to_blame) {
                 { UNIT TRIGGER "Count=31\nPeriod=30s\n[Policy]\n",
                   "web.policy:6: Count=31: more seconds than the period has (Period=30s)" },
                 { UNIT TRIGGER "When=process-cpu >= 1\n",
-                  "web.policy:6: When=process-cpu >= 1: either When= or Metric=, Threshold=, Period= and Count=, not "
-                  "both in one section" },
+                  "web.policy:6: When=process-cpu >= 1: either When= or the other keys, not both in one section" },
                 { UNIT "[Trigger]\nWhen=process-cpu >= 1\nCount=2\n",
-                  "web.policy:5: Count=2: either When= or Metric=, Threshold=, Period= and Count=, not both in one "
-                  "section" },
+                  "web.policy:5: Count=2: either When= or the other keys, not both in one section" },
                 { UNIT "[Trigger]\nWhen=process-cpu >= 1\nWhen=system-load >= 2\n",
                   "web.policy:5: When=system-load >= 2: a second When= in one section, each needs a [Trigger] of its "
                   "own" },

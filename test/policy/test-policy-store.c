@@ -328,5 +328,5 @@ Test(policy_store, the_example_and_the_fixtures_load) {
                                      &s),
                      0);
         cr_expect_eq(reload(s), 0);
-        expect_log(&log, "+example");
+        expect_log(&log, "+example +http");
 }

@@ -22,7 +22,7 @@ static void count_cause(const Cause *cause, void *userdata) {
         (*(size_t *) userdata)++;
 }
 
-static double value_by_pid(Metric metric, Subject subject, void *userdata) {
+static double value_by_pid(Metric metric, Subject subject, const UriRule *uri, void *userdata) {
         return subject.process->key.pid % 100;
 }
 

@@ -35,7 +35,7 @@ typedef struct World {
         size_t n_causes;
 } World;
 
-static double world_value(Metric metric, Subject subject, void *userdata) {
+static double world_value(Metric metric, Subject subject, const UriRule *uri, void *userdata) {
         World *w = userdata;
 
         return w->values[subject.process ? subject.process->key.pid : 0][metric];
@@ -77,10 +77,10 @@ static void world_remove_policy(World *w, const char *name) {
         watch_set_remove_policy(w->set, &by_name);
 }
 
-static Window *world_window(World *w, int pid, Metric metric) {
+static const Window *world_window(World *w, int pid, Metric metric) {
         Watch *watch = w->processes[pid].watch;
 
-        return watch ? watch->windows[metric] : NULL;
+        return watch ? watch_find_window(watch, metric, &(const UriRule){}) : NULL;
 }
 
 /* The second @slot closes; returns how many rules hold. */

@@ -104,6 +104,9 @@ Test(task_record_parse, bad_records_are_refused_with_the_line) {
                   ",\n\"causes\": [{\"threshold\": 1, \"value\": 1, \"peak\": 1, \"count\": 4294967296}]}",
                   "task.json:6: causes[0].count: 4294967296 is out of range" },
                 { HEAD ",\n\"causes\": [{\"policy\": 1}]}", "task.json:6: causes[0].policy: not a string" },
+                { HEAD ",\n\"causes\": [{\"uri\": [\"/\"]}]}", "task.json:6: causes[0].uri: not a string" },
+                { HEAD ",\n\"causes\": [{\"uri_regex\": null}]}",
+                  "task.json:6: causes[0].uri_regex: not a string" },
                 { HEAD ",\n\"losses\": []}", "task.json:6: losses: not an object" },
                 { HEAD ",\n\"ends\": 7}", "task.json:6: ends: not an object" },
                 { HEAD ",\n\"cost\": {\"host_share_ppm\": \"1\"}}",
@@ -165,5 +168,5 @@ Test(task_record_parse, too_much_of_anything_is_refused) {
         cr_expect_str_eq(text, "task.json:5: exe: longer than 4096 bytes");
         cr_expect_eq(parse_generated(HEAD ", \"x\": ", "[", 100000, "", &depth), -EBADMSG);
         cr_expect_eq(parse_generated(HEAD, " ", TASK_RECORD_SIZE_MAX, "}", &size), -EBADMSG);
-        cr_expect_str_eq(size, "task.json:1: task: larger than 1048576 bytes");
+        cr_expect_str_eq(size, "task.json:1: task: larger than 2097152 bytes");
 }

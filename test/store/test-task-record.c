@@ -94,6 +94,9 @@ Test(task_record, a_task_comes_back_as_it_was) {
         t->before_period_nsec = 61;
         t->before_first_sample = (TaskInstant){ 62, 63 };
 
+        t->causes[0].uri = copy("/api/orders");
+        t->causes[1].uri_regex = copy("^/api/\\w+$");
+
         back = round_trip(t);
 
         cr_expect_str_eq(back->id, "20261121T031005-9f3c");
@@ -130,6 +133,10 @@ Test(task_record, a_task_comes_back_as_it_was) {
         cr_expect_null(back->profile);
 
         cr_assert_eq(back->n_causes, 2);
+        cr_expect_str_eq(back->causes[0].uri, "/api/orders");
+        cr_expect_null(back->causes[0].uri_regex);
+        cr_expect_null(back->causes[1].uri);
+        cr_expect_str_eq(back->causes[1].uri_regex, "^/api/\\w+$");
         for (size_t i = 0; i < 2; i++) {
                 const TaskCause *a = t->causes + i, *b = back->causes + i;
 
@@ -214,20 +221,27 @@ Test(task_record, long_texts_are_cut_between_characters) {
         cr_expect_eq(strncmp(back->exe, t->exe, strlen(back->exe)), 0);
 }
 
+static void make_long(void *base, const TaskRecordField *f) {
+        for (; f->name; f++) {
+                char **text = (char **) ((char *) base + f->offset);
+
+                free(*text);
+                *text = malloc(5001);
+                cr_assert_not_null(*text);
+                memset(*text, '"', 5000); /* doubled by JSON */
+                (*text)[5000] = '\0';
+        }
+}
+
 Test(task_record, the_largest_record_is_within_the_bound) {
         _cleanup_(task_freep) Task *t = make_task(TASK_RECORD_CAUSES_MAX + 5), *back = NULL;
         _cleanup_(freep) char *json = NULL;
 
-        for (size_t i = 0; i < t->n_causes; i++)
-                for (const TaskRecordField *f = task_record_cause_texts; f->name; f++) {
-                        char **text = (char **) ((char *) (t->causes + i) + f->offset);
-
-                        free(*text);
-                        *text = malloc(5001);
-                        cr_assert_not_null(*text);
-                        memset(*text, '"', 5000); /* doubled by JSON */
-                        (*text)[5000] = '\0';
-                }
+        for (size_t i = 0; i < t->n_causes; i++) {
+                make_long(t->causes + i, task_record_cause_texts);
+                make_long(t->causes + i, task_record_cause_uris);
+        }
+        make_long(t, task_record_texts);
 
         cr_assert_eq(task_record_format(t, &json), 0);
         cr_expect_leq(strlen(json), TASK_RECORD_SIZE_MAX);

@@ -35,7 +35,8 @@ complete_words() { # WORD…: what bash offers for the last one
 completion() {
         complete_words '' | grep -qx policy && complete_words policy a | grep -qx add &&
                 complete_words policy show sh | grep -qx shop && complete_words unit windows blo | grep -qx blog.service &&
-                complete_words task info 20 | grep -qx "$task" && complete_words policy add x --wh | grep -qx -- --when
+                complete_words task info 20 | grep -qx "$task" && complete_words policy add x --wh | grep -qx -- --when &&
+                complete_words policy add x --when http-e | grep -qx http-error-rate
 }
 check 'first day: completion offers verbs, options, units, policies and tasks' completion
 

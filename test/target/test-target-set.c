@@ -283,3 +283,55 @@ Test(target_set, this_very_machine_is_read_without_bpf) {
         (void) probe_free(probe);
         (void) host_free(host);
 }
+
+Test(target_set, a_unit_waits_for_what_its_cgroup_waits_for) {
+        FakeMachine m;
+        FakeProbe fake = { .fail[PROBE_FEATURE_TASK_ITERATOR] = -EPERM };
+        Probe *probe;
+        TargetSet *s;
+        Unit *u;
+
+        cr_assert_eq(fake_machine_init(&m), 0);
+        cr_assert_eq(fake_probe_new(&fake, &probe), 0);
+        cr_assert_eq(target_set_new(m.host, probe, NULL, &s), 0);
+
+        fake_machine_put(&m, &(FakeProcess){ .pid = 10, .cgroup = "/a.service" });
+        fake_machine_cgroup_pressure(&m, "/a.service", "io.pressure", 5000000);
+        cr_assert_eq(target_set_refresh(s, 1 * SECOND), 0);
+        u = target_set_find_unit(s, "a.service");
+        cr_expect_eq(u->pressures[PRESSURE_IO].at_usec, 0u, "not wanted, not read");
+        u->pressures_wanted = 1U << PRESSURE_IO | 1U << PRESSURE_MEMORY;
+
+        cr_assert_eq(target_set_refresh(s, 2 * SECOND), 0);
+        cr_expect(isnan(unit_pressure_percent(u, PRESSURE_IO)), "one sample is no difference");
+        cr_expect_eq(u->pressures[PRESSURE_IO].error, 0);
+        cr_expect_eq(u->pressures[PRESSURE_MEMORY].error, -ENOENT);
+        cr_expect_eq(u->pressures[PRESSURE_CPU].error, 0, "not wanted");
+
+        fake_machine_cgroup_pressure(&m, "/a.service", "io.pressure", 5500000);
+        cr_assert_eq(target_set_refresh(s, 4 * SECOND), 0);
+        cr_expect_float_eq(unit_pressure_percent(u, PRESSURE_IO), 25.0, 1e-9);
+        cr_expect(isnan(unit_pressure_percent(u, PRESSURE_MEMORY)));
+        cr_expect(isnan(unit_pressure_percent(u, PRESSURE_CPU)));
+
+        cr_assert_eq(target_set_refresh(s, 5 * SECOND), 0);
+        cr_expect_eq(unit_pressure_percent(u, PRESSURE_IO), 0, "it did not wait");
+
+        /* the file is read a little later than the time we know */
+        fake_machine_cgroup_pressure(&m, "/a.service", "io.pressure", 6510000);
+        cr_assert_eq(target_set_refresh(s, 6 * SECOND), 0);
+        cr_expect_eq(unit_pressure_percent(u, PRESSURE_IO), 100);
+
+        fake_machine_cgroup_pressure(&m, "/a.service", "io.pressure", 10);
+        cr_assert_eq(target_set_refresh(s, 7 * SECOND), 0);
+        cr_expect(isnan(unit_pressure_percent(u, PRESSURE_IO)), "another cgroup");
+
+        fake_machine_cgroup_pressure(&m, "/a.service", "io.pressure", 20);
+        u->pressures_wanted = 0;
+        cr_assert_eq(target_set_refresh(s, 8 * SECOND), 0);
+        cr_expect_eq(u->pressures[PRESSURE_IO].at_usec, 0u);
+
+        (void) target_set_free(s);
+        (void) probe_free(probe);
+        fake_machine_done(&m);
+}

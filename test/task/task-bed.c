@@ -20,6 +20,12 @@ static void on_ended(Task *t, void *userdata) {
         b->ended[b->n_ended++] = t;
 }
 
+static void on_mapped(pid_t pid, const char *path, void *userdata) {
+        TaskBed *b = userdata;
+
+        (void) snprintf(b->mapped, sizeof(b->mapped), "%i %s", (int) pid, path);
+}
+
 static void on_process_added(Process *p, void *userdata) {
         TaskBed *b = userdata;
 
@@ -52,7 +58,9 @@ void task_bed_init_config(TaskBed *b, const TaskManagerConfig *config) {
                 .process_changed = on_process_changed,
                 .userdata = b,
         };
-        const TaskEvents events = { .started = on_started, .ended = on_ended, .userdata = b };
+        const TaskEvents events = {
+                .started = on_started, .ended = on_ended, .mapped = on_mapped, .userdata = b
+        };
         const UnwindSource source = fake_unwind_source(&b->unwind);
         TaskManagerConfig with_unwind = *config;
 

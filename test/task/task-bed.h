@@ -19,6 +19,7 @@ typedef struct TaskBed {
         usec_t now_usec;
 
         unsigned n_started;
+        char mapped[64]; /* the file that was told last, and by whom: "PID path" */
         Task *ended[32]; /* owned */
         unsigned n_ended;
 } TaskBed;

@@ -94,6 +94,19 @@ Test(task_events, a_process_that_is_sampled_is_published_until_it_is_not) {
         cr_expect_eq(n_published(71), 0);
 }
 
+Test(task_events, files_that_anybody_maps_are_told_while_somebody_is_prepared) {
+        const ProbeEvent ev = { .type = PROBE_EVENT_MAP, .pid = 80, .path = "/usr/lib/libssl.so.3" };
+
+        fake_probe_push_event(&bed.fake, &ev);
+        drain_after(10);
+        cr_expect_str_eq(bed.mapped, "");
+
+        task_manager_prepare(bed.manager, target_set_find_process(bed.targets, 71));
+        fake_probe_push_event(&bed.fake, &ev);
+        drain_after(10);
+        cr_expect_str_eq(bed.mapped, "80 /usr/lib/libssl.so.3");
+}
+
 Test(task_events, a_library_is_published_when_it_is_mapped) {
         Task *t = start_unit("web.service");
 

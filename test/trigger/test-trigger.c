@@ -27,6 +27,21 @@ Test(test_trigger, causes_of_one_subject_are_one_task) {
         cr_expect_eq(w->started[1].duration_usec, USEC_PER_MINUTE);
 }
 
+Test(test_trigger, causes_by_other_requests_stay_apart_in_one_task) {
+        _cleanup_(policy_unrefp) Policy *p = fake_policy(
+                        "slow",
+                        "[Policy]\nUnit=*\n[Trigger]\nWhen=http-avg-response-time >= 250ms on /orders /pay\n");
+        _cleanup_(world_freep) World *w = world_new();
+
+        world_begin(w, 100);
+        world_add_process(w, 0, p, 0);
+        world_add_process(w, 0, p, 1);
+        cr_assert_eq(trigger_commit(w->trigger), 1);
+        cr_assert_eq(w->started[0].n_causes, 2);
+        cr_expect_str_eq(w->started[0].causes[0].trigger->uri.text, "/orders");
+        cr_expect_str_eq(w->started[0].causes[1].trigger->uri.text, "/pay");
+}
+
 Test(test_trigger, a_second_without_causes_starts_nothing) {
         _cleanup_(world_freep) World *w = world_new();
 
