@@ -90,7 +90,7 @@ http_cell_of_rule(struct http_work *w, __u32 number, __u64 second, __u64 time_ns
 
         index = w->slot * http_n_cells + number;
         active = bpf_map_lookup_elem(&http_active, &index);
-        if (active)
+        if (active && *(volatile __u64 *) active < second) /* another CPU may be a second ahead */
                 *(volatile __u64 *) active = second;
 }
 

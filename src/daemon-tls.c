@@ -233,11 +233,17 @@ static int add_candidate(const Listing *l, const MapsLine *line, bool is_program
         return 0;
 }
 
+/* By the name alone: with one overlay on another the kernel tells different paths of the same file. */
+static bool is_program(const Listing *l, const MapsLine *line) {
+        const char *name = l->exe ? strrchr(l->exe, '/') : NULL;
+
+        return name && name[1] != '\0' && ends_with(line, name);
+}
+
 static int on_mapping(const MapsLine *line, void *userdata) {
         const Listing *l = userdata;
-        size_t length = path_length(line);
 
-        if (l->exe && length == strlen(l->exe) && memcmp(line->path, l->exe, length) == 0)
+        if (is_program(l, line))
                 return add_candidate(l, line, true);
         if (tls_library_is_candidate(line->path, line->path_length))
                 return add_candidate(l, line, false);

@@ -8,13 +8,14 @@ become_root() {
         exec sudo --preserve-env=CI,NO_COLOR "$0" "$@"
 }
 
-# A private mount namespace with /sys and /dev/pts where the machine (a chroot, a bare container) comes without: the kernel's type
-# information is below /sys, and cprofctl top is tried on a terminal.
+# A private mount namespace with /sys, the unified cgroup hierarchy and /dev/pts where the machine (a chroot, a bare container) comes
+# without: the kernel's type information is below /sys, tests make groups, and cprofctl top is tried on a terminal.
 enter_mounts() {
         if [ -z "${CPROF_MOUNTS:-}" ]; then
                 CPROF_MOUNTS=1 exec unshare -m --propagation private "$0" "$@"
         fi
         [ -e /sys/kernel ] || mount -t sysfs sysfs /sys
+        grep -q ' cgroup2 ' /proc/self/mounts || mount -t cgroup2 cgroup2 /sys/fs/cgroup
         mountpoint -q /dev/pts || { mkdir -p /dev/pts && mount -t devpts -o mode=600,ptmxmode=666 devpts /dev/pts; }
         unset CPROF_MOUNTS
 }

@@ -148,8 +148,16 @@ static int arm(HttpMonitor *m, const char **ret_reason) {
 }
 
 static const char *watch_reason(int error) {
-        return error == -ENOSPC ? "more HTTP rules of processes than HttpRulesMax= allows"
-                                : "the kernel refused to measure the process";
+        switch (error) {
+        case -ENOSPC:
+                return "more HTTP rules of processes than HttpRulesMax= allows";
+        case -EOPNOTSUPP:
+                return "the kernel does not have the hook that HttpHook= asks for";
+        case -ENODEV:
+                return "it does not listen on a TCP port of its own cgroup, which HttpHook=cgroup needs";
+        default:
+                return "the kernel refused to measure the process";
+        }
 }
 
 static void make_gone(HttpMonitor *m, HttpProcess *e) {

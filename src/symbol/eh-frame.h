@@ -9,7 +9,7 @@
  * System V ABI AMD64 supplement, section 3.7; LSB core, "Exception Frames"). x86-64. */
 
 /* Of one file; beyond it code has no row. What is being made of it takes 16 bytes a row and 32 an FDE. */
-#define EH_FRAME_ROWS_MAX (1024U * 1024U)
+#define EH_FRAME_ROWS_MAX (2U * 1024U * 1024U)
 #define EH_FRAME_BYTES_MAX (256U * 1024U * 1024U) /* of one .eh_frame; a larger one is not read */
 
 typedef struct EhFrameStats {

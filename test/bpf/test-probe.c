@@ -44,8 +44,15 @@ static Seen look(Probe *p, pid_t pid) {
 
 /* Everything works on every kernel from 5.10 on, but for what a newer one brought. */
 static bool is_expected(ProbeFeature f) {
-        /* sleepable iterators over tasks, and bpf_copy_from_user_task() */
-        return f != PROBE_FEATURE_THREAD_DUMP || kernel_is_at_least(5, 18);
+        switch (f) {
+        case PROBE_FEATURE_THREAD_DUMP: /* sleepable iterators over tasks, and bpf_copy_from_user_task() */
+                return kernel_is_at_least(5, 18);
+        case PROBE_FEATURE_HTTP: /* pointers as arguments of global functions, bpf_task_pt_regs() */
+        case PROBE_FEATURE_HTTP_TLS:
+                return kernel_is_at_least(5, 15);
+        default:
+                return true;
+        }
 }
 
 static Probe *new_probe(const ProbeConfig *config) {

@@ -115,12 +115,16 @@ static void check_afterwards(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static HttpRules *compiled; /* once: the same for all inputs */
         const uint8_t *end = data + size;
         size_t n_pieces = 0;
         BedSums s;
 
-        if (!b) /* once: it is the same for all inputs */
-                b = http_bed_new(path_rules_compile(rules, RULES, 1));
+        if (!b) {
+                compiled = path_rules_compile(rules, RULES, 1);
+                b = http_bed_new(compiled);
+        }
+        CHECK(compiled->n_rules == RULES);
 
         http_bed_open(b);
         for (; end - data > 3 && n_pieces < PIECES_MAX; n_pieces++)

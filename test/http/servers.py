@@ -44,7 +44,7 @@ PLAIN = (
     Server("Java HttpServer", "http-java", 8170, log="java.log"),
 )
 # it calls us a while after its last write
-GUNICORN = Server("gunicorn, Unix socket", "http-gunicorn", log="gunicorn.log", behind="nginx before gunicorn", slack_usec=50)
+GUNICORN = Server("gunicorn, Unix socket", "http-gunicorn", log="gunicorn.log", behind="nginx before gunicorn", slack_usec=100)
 PROXIED = (
     Server("nginx before gunicorn", "http-nginx", 8102, log="nginx-proxy.log", tick_usec=1000),
     GUNICORN,
