@@ -59,9 +59,7 @@ static int cgroup_open(HttpHook *hook, const ProbeHttp *h) {
                 return -errno;
 
         http_set_constants(skel, h);
-        hook->skel = skel;
-        hook->skeleton = skel->skeleton;
-        hook->object = skel->obj;
+        http_hook_take(hook, skel);
         return 0;
 }
 

@@ -12,14 +12,8 @@ static int socket_open(HttpHook *hook, const ProbeHttp *h) {
                 return -errno;
 
         http_set_constants(skel, h);
-        skel->rodata->uring_is_seen = http_kernel_choose_uring(
-                        &h->kernel,
-                        skel->progs.http_uring,
-                        skel->progs.http_uring_6_1,
-                        skel->progs.http_uring_5_15);
-        hook->skel = skel;
-        hook->skeleton = skel->skeleton;
-        hook->object = skel->obj;
+        http_set_uring(skel, h);
+        http_hook_take(hook, skel);
         return 0;
 }
 

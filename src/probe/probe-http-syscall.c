@@ -25,15 +25,9 @@ static int syscall_open(HttpHook *hook, const ProbeHttp *h) {
                 return -errno;
 
         http_set_constants(skel, h);
-        skel->rodata->uring_is_seen = http_kernel_choose_uring(
-                        &h->kernel,
-                        skel->progs.http_uring,
-                        skel->progs.http_uring_6_1,
-                        skel->progs.http_uring_5_15);
+        http_set_uring(skel, h);
         bpf_program__set_autoattach(skel->progs.http_any_call_left, false);
-        hook->skel = skel;
-        hook->skeleton = skel->skeleton;
-        hook->object = skel->obj;
+        http_hook_take(hook, skel);
         return 0;
 }
 

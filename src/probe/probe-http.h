@@ -99,6 +99,22 @@ struct ProbeHttp {
                 (skel)->rodata->our_pidns_is_first = (http)->ns.is_first; \
         } while (0)
 
+/* Of those that see io_uring: leaves the program that fits this kernel. */
+#define http_set_uring(skel, http)                                 \
+        ((skel)->rodata->uring_is_seen = http_kernel_choose_uring( \
+                         &(http)->kernel,                          \
+                         (skel)->progs.http_uring,                 \
+                         (skel)->progs.http_uring_6_1,             \
+                         (skel)->progs.http_uring_5_15))
+
+/* The open @opened is the hook's from now on. */
+#define http_hook_take(hook, opened)                   \
+        do {                                           \
+                (hook)->skel = (opened);               \
+                (hook)->skeleton = (opened)->skeleton; \
+                (hook)->object = (opened)->obj;        \
+        } while (0)
+
 /* Adds the run times of all programs of @object. */
 void http_add_run_time(const struct bpf_object *object, uint64_t *ns, uint64_t *count);
 
