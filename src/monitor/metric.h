@@ -14,7 +14,8 @@ typedef enum Metric {
         METRIC_HTTP_ERROR_RATE,        /* percent with status 500…599 */
         METRIC_HTTP_4XX_RATE,          /* percent with status 400…499 */
         METRIC_HTTP_AVG_RESPONSE_TIME, /* mean, ms: first byte of the request to last byte of the answer */
-        METRIC_HTTP_P95_RESPONSE_TIME, /* ms, from a histogram: within 19 %, 2^(1/4) */
+        METRIC_HTTP_P95_RESPONSE_TIME, /* ms, from a histogram: from buckets of a quarter of their lower end
+                                          at most, linear within */
         METRIC_HTTP_P99_RESPONSE_TIME,
         METRIC_HTTP_REQUEST_RATE, /* responses finished in the second; 0 counts as a value */
 

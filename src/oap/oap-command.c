@@ -63,9 +63,19 @@ const char *oap_command_argument(const Command *c, const char *key) {
         return NULL;
 }
 
+/* A copy; -EBADMSG: it is missing, empty, or of @max bytes or more. */
+static int text_argument(const Command *c, const char *key, size_t max, char **ret) {
+        const char *text = oap_command_argument(c, key);
+
+        if (!text || text[0] == '\0' || strnlen(text, max) == max)
+                return -EBADMSG;
+
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
+}
+
 int oap_command_task_id(const void *message, size_t size, char **ret_id, char **reterr_message) {
         _cleanup_(commands_freep) Commands *c = NULL;
-        const char *id;
         int r;
 
         assert(message || size == 0);
@@ -80,12 +90,11 @@ int oap_command_task_id(const void *message, size_t size, char **ret_id, char **
                                 reterr_message,
                                 "an answer to a report that is not one ContinuousProfilingReportTask");
 
-        id = oap_command_argument(c->commands[0], "TaskId");
-        if (!id || id[0] == '\0' || strnlen(id, OAP_ID_MAX) == OAP_ID_MAX)
-                return oap_refuse(-EBADMSG, reterr_message, "an answer to a report without a task id");
+        r = text_argument(c->commands[0], "TaskId", OAP_ID_MAX, ret_id);
+        if (r == -EBADMSG)
+                return oap_refuse(r, reterr_message, "an answer to a report without a task id");
 
-        *ret_id = strdup(id);
-        return *ret_id ? 0 : -ENOMEM;
+        return r;
 }
 
 static void task_done(OapTask *t) {
@@ -118,16 +127,6 @@ static int number_argument(const Command *c, const char *key, int64_t *ret) {
 
         *ret = (int64_t) n;
         return 0;
-}
-
-static int text_argument(const Command *c, const char *key, size_t max, char **ret) {
-        const char *text = oap_command_argument(c, key);
-
-        if (!text || text[0] == '\0' || strnlen(text, max) == max)
-                return -EBADMSG;
-
-        *ret = strdup(text);
-        return *ret ? 0 : -ENOMEM;
 }
 
 /* -EBADMSG: this command only. What was allocated is in @t. */

@@ -26,4 +26,3 @@ void oap_scratch_done(OapScratch *s);
 void *oap_scratch_alloc(OapScratch *s, size_t n, size_t size); /* zeroed; NULL: out of memory */
 char *oap_scratch_text(OapScratch *s, const char *text);       /* a clean copy; NULL is "" */
 int oap_scratch_pack(const OapScratch *s, const ProtobufCMessage *message, OapBytes *ret);
-int oap_pack(const ProtobufCMessage *message, OapBytes *ret);

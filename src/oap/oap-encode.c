@@ -13,17 +13,6 @@ void oap_bytes_done(OapBytes *b) {
         *b = (OapBytes){};
 }
 
-int oap_pack(const ProtobufCMessage *message, OapBytes *ret) {
-        size_t size = protobuf_c_message_get_packed_size(message);
-        uint8_t *data = malloc(size ?: 1);
-
-        if (!data)
-                return -ENOMEM;
-
-        *ret = (OapBytes){ .data = data, .size = protobuf_c_message_pack(message, data) };
-        return 0;
-}
-
 /* What was allocated while a message was built; all of it goes when it is packed. */
 void *oap_scratch_alloc(OapScratch *s, size_t n, size_t size) {
         struct OapScratchBlock *b;
@@ -77,7 +66,17 @@ void oap_scratch_done(OapScratch *s) {
 
 /* Packs what was built, unless memory ran out on the way. */
 int oap_scratch_pack(const OapScratch *s, const ProtobufCMessage *message, OapBytes *ret) {
-        return s->failed ? -ENOMEM : oap_pack(message, ret);
+        uint8_t *data;
+
+        if (s->failed)
+                return -ENOMEM;
+
+        data = malloc(protobuf_c_message_get_packed_size(message) ?: 1);
+        if (!data)
+                return -ENOMEM;
+
+        *ret = (OapBytes){ .data = data, .size = protobuf_c_message_pack(message, data) };
+        return 0;
 }
 
 static EntityMetadata *make_entity(OapScratch *s, const OapEntity *from) {
