@@ -13,6 +13,7 @@ typedef struct Process Process;
 typedef struct Unit Unit;
 typedef struct Cgroup Cgroup;
 typedef struct NameGroup NameGroup;
+typedef struct Identity Identity;
 
 /* A process for ever: its PID alone is reused. */
 typedef struct ProcessKey {
@@ -53,7 +54,8 @@ struct Process {
         unsigned n_threads;
         bool fresh; /* first seen by the last pass: that second is not whole */
 
-        void *watch; /* of policy/watch-set, NULL if no policy wants it */
+        void *watch;        /* of policy/watch-set, NULL if no policy wants it */
+        Identity *identity; /* who it is to SkyWalking; NULL: nobody */
 
         /* internal to the set */
         uint64_t pass;         /* last seen */
@@ -87,7 +89,8 @@ struct Unit {
         PressureSample pressures[_PRESSURE_MAX];
         unsigned pressures_wanted; /* 1 << Pressure: those alone are read */
 
-        void *watch; /* of policy/watch-set */
+        void *watch;        /* of policy/watch-set */
+        Identity *identity; /* as of a process; of units that are registered as a whole */
 
         /* internal to the set */
         bool path_ambiguous; /* other directories hold a unit of the same nested name: cgroup_path is one of

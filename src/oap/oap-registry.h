@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "oap/oap-client.h"
+#include "oap/oap-encode.h"
+#include "target/identity.h"
+
+/* Which processes OAP knows, and by which id: reports, keep-alive, reports again. One registration per
+ * Identity, in Identity.registration. Conformance items 1 to 7. */
+typedef struct OapRegistry OapRegistry;
+
+#define OAP_KEEP_ALIVE_USEC (20 * USEC_PER_SEC)
+#define OAP_REPORT_AGAIN_USEC (200 * USEC_PER_SEC)
+#define OAP_PROCESSES_PER_CALL 256U
+
+/* @agent: the same string for the life of this host, see oap_agent_id(). All borrowed. */
+int oap_registry_new(OapClient *client, const char *agent, OapRegistry **ret_registry);
+OapRegistry *oap_registry_free(OapRegistry *r);
+DEFINE_CLEANUP(OapRegistry *, oap_registry_free)
+
+/* Wired to IdentityEvents. A changed pid is reported at once. */
+int oap_registry_add(OapRegistry *r, Identity *i);
+void oap_registry_remove(OapRegistry *r, Identity *i);
+void oap_registry_changed(OapRegistry *r, Identity *i);
+
+/* Sends what is due. Returns when to be called again (CLOCK_MONOTONIC), also called after each dispatch. */
+usec_t oap_registry_step(OapRegistry *r, usec_t now_usec);
+
+/* OAP's id of it; NULL: it has not answered yet. */
+const char *oap_registry_id(const Identity *i);
+/* NULL: none of ours has it. */
+Identity *oap_registry_find(OapRegistry *r, const char *process_id);
+/* Whether keep-alive was refused for its layer: it can be reported on, but is not seen by operators. */
+bool oap_registry_layer_is_refused(const Identity *i);
+
+/* Services that have a registered process, each once, NULL-terminated, borrowed until the next change. */
+const char *const *oap_registry_services(OapRegistry *r, size_t *ret_n);
+
+/* Makes OAP have a row for a process that is gone already, so that a task that it had can be shown: one
+ * report, no keep-alive. Its answer: @fn(status). Errors as oap_client_call(). */
+int oap_registry_report_gone(
+                OapRegistry *r,
+                const OapEntity *entity,
+                pid_t pid,
+                usec_t now_usec,
+                OapCallFn fn,
+                void *userdata);
+
+typedef struct OapRegistryStatus {
+        unsigned n_registered, n_waiting, n_layer_refused;
+        uint64_t n_reports, n_keep_alives;
+} OapRegistryStatus;
+void oap_registry_status(const OapRegistry *r, OapRegistryStatus *ret);
+
+/* The id by OAP's formula, for when it cannot be asked: SHA-256 in hex. Source: apache/skywalking,
+ * IDManager.ProcessID, ServiceID, ServiceInstanceID. */
+void oap_process_id(const char *service, const char *instance, const char *process, char ret[static 65]);
+
+/* Of this host: from its machine id, so that it survives restarts; @host as for procfs. -errno without one:
+ * a random one is in @ret. */
+int oap_agent_id(const Host *host, char ret[static 37]);
