@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oap/oap-messages.h"
 
-#define MESSAGES_MIN 16U
+#define ALLOCATED_MIN 16U
 
 void oap_messages_done(OapMessages *m) {
         assert(m);
@@ -12,25 +12,36 @@ void oap_messages_done(OapMessages *m) {
         *m = (OapMessages){};
 }
 
+static int make_room(OapMessages *m) {
+        size_t n = MAX_OF(2 * m->n_allocated, (size_t) ALLOCATED_MIN);
+        OapBytes *grown;
+
+        if (m->n < m->n_allocated)
+                return 0;
+
+        grown = reallocarray(m->items, n, sizeof(grown[0]));
+        if (!grown)
+                return -ENOMEM;
+
+        m->items = grown;
+        m->n_allocated = n;
+        return 0;
+}
+
 int oap_messages_push(OapMessages *m, OapBytes *bytes) {
+        int r;
+
         assert(m);
         assert(bytes);
 
-        if (m->n == m->n_allocated) {
-                size_t n = MAX_OF(2 * m->n_allocated, (size_t) MESSAGES_MIN);
-                OapBytes *items = reallocarray(m->items, n, sizeof(*items));
-
-                if (!items) {
-                        oap_bytes_done(bytes);
-                        return -ENOMEM;
-                }
-
-                m->items = items;
-                m->n_allocated = n;
+        r = make_room(m);
+        if (r < 0) {
+                oap_bytes_done(bytes);
+                return r;
         }
 
-        m->n_bytes += bytes->size;
         m->items[m->n++] = *bytes;
+        m->n_bytes += bytes->size;
         *bytes = (OapBytes){};
         return 0;
 }
