@@ -12,7 +12,8 @@
 #include <utlist.h>
 
 #define IDLE_SLICE_USEC (2 * USEC_PER_MSEC)
-#define CHECKPOINT_INTERVAL_USEC (5 * USEC_PER_SEC)
+#define CHECKPOINT_INTERVAL_USEC (5 * USEC_PER_SEC) /* of each task, when there is time for it */
+#define CHECKPOINT_INTERVAL_MIN_USEC (250 * USEC_PER_MSEC)
 #define CHECKPOINT_COST_RATIO 50U /* at most 2 % of a core goes into checkpoints */
 #define MANUAL_DURATION_DEFAULT (30 * USEC_PER_SEC)
 
@@ -319,7 +320,9 @@ static void checkpoint_step(Daemon *d) {
 
         now_usec = clock_monotonic_usec();
         d->checkpoint_next_usec = now_usec +
-                        MAX_OF(CHECKPOINT_INTERVAL_USEC,
+                        MAX_OF(MAX_OF(CHECKPOINT_INTERVAL_USEC /
+                                                      MAX_OF(task_manager_n_running(d->tasks), 1U),
+                                      CHECKPOINT_INTERVAL_MIN_USEC),
                                CHECKPOINT_COST_RATIO * (now_usec - d->checkpoint_begin_usec));
 }
 
