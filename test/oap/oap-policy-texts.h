@@ -2,9 +2,11 @@
 #pragma once
 
 #include "basic/strbuf.h"
-#include "oap/oap-command.h"
+#include "basic/strv.h"
+#include "oap/oap-policy.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "skywalking.pb-c.h"
 
@@ -41,4 +43,27 @@ static inline void read_policies(const char *json, OapServicePolicies *ret) {
 
         cr_assert_eq(oap_command_policies(bytes, size, ret, &message), 0, "%s: %s", message, json);
         free(bytes);
+}
+
+/* The text of one target, NULL for none, and the lines of what was refused, each with its newline. */
+static inline char *format_policy(const OapServicePolicy *policy, OapTarget target, char **ret_refused) {
+        _cleanup_(strv_freep) char **refused = NULL;
+        _cleanup_(strbuf_done) StrBuf b = {};
+        char *text = NULL;
+
+        cr_assert_eq(oap_policy_format(policy, target, &text, &refused), 0);
+        strbuf_add(&b, "");
+        for (char **line = refused; line && *line; line++)
+                strbuf_addf(&b, "%s\n", *line);
+        cr_assert_eq(strbuf_finish(&b, ret_refused), 0);
+        return text;
+}
+
+static inline Policy *parse_text(const char *text) {
+        const PolicyText t = { .path = "x", .text = text, .length = strlen(text) };
+        _cleanup_(freep) char *message = NULL;
+        Policy *p = NULL;
+
+        cr_assert_eq(policy_parse("x", &t, 1, &p, &message), 0, "%s in:\n%s", message, text);
+        return p;
 }

@@ -1,38 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What OAP says of a service, as a policy of ours. */
-#include "oap/oap-policy.h"
-
-#include "basic/strv.h"
 #include "oap/oap-policy-texts.h"
-#include "policy/policy-store.h"
-
-#include <math.h>
-#include <string.h>
 
 TestSuite(oap_policy, .timeout = 60);
-
-/* The text of one target, NULL for none, and the lines of what was refused, each with its newline. */
-static char *format(const OapServicePolicy *policy, OapTarget target, char **ret_refused) {
-        _cleanup_(strv_freep) char **refused = NULL;
-        _cleanup_(strbuf_done) StrBuf b = {};
-        char *text = NULL;
-
-        cr_assert_eq(oap_policy_format(policy, target, &text, &refused), 0);
-        strbuf_add(&b, "");
-        for (char **line = refused; line && *line; line++)
-                strbuf_addf(&b, "%s\n", *line);
-        cr_assert_eq(strbuf_finish(&b, ret_refused), 0);
-        return text;
-}
-
-static Policy *parse_text(const char *text) {
-        const PolicyText t = { .path = "x", .text = text, .length = strlen(text) };
-        _cleanup_(freep) char *message = NULL;
-        Policy *p = NULL;
-
-        cr_assert_eq(policy_parse("x", &t, 1, &p, &message), 0, "%s in:\n%s", message, text);
-        return p;
-}
 
 /* One service "shop" whose ON_CPU items are @items. */
 static void shop(const char *items, OapServicePolicies *ret) {
@@ -57,7 +27,7 @@ Test(oap_policy, c10_each_kind_of_item_has_its_metric_and_unit) {
              "\"HTTP_ERROR_RATE\":{\"Threshold\":\"5\",\"Period\":60,\"Count\":9,\"URIRegex\":\"ignored(\","
              "\"URIList\":[\"/b\",\"/a\",\"/b\"]}",
              &policies);
-        text = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+        text = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
         cr_expect_str_eq(refused, "");
         cr_expect_str_eq(
                         text,
@@ -139,7 +109,7 @@ Test(oap_policy, c11_each_item_that_makes_no_sense_is_refused_alone) {
 
                 cr_assert_gt(asprintf(&line, "shop: ON_CPU %s\n", rows[i].refused), 0);
                 shop(rows[i].item, &policies);
-                text = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+                text = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
                 cr_expect_null(text, "row %zu: %s", i, text);
                 cr_expect_str_eq(refused, line, "row %zu: %s", i, refused);
 
@@ -150,7 +120,7 @@ Test(oap_policy, c11_each_item_that_makes_no_sense_is_refused_alone) {
                              0);
                 shop(both, &with);
                 free(text);
-                text = format(with.policies, OAP_TARGET_ON_CPU, &again);
+                text = format_policy(with.policies, OAP_TARGET_ON_CPU, &again);
                 cr_expect_str_eq(again, line, "row %zu: %s", i, again);
                 cr_assert_not_null(text, "row %zu", i);
                 cr_expect_not_null(strstr(text, "Metric=system-load\n"));
@@ -163,7 +133,7 @@ Test(oap_policy, c11_a_bad_path_leaves_the_others) {
         _cleanup_(freep) char *refused = NULL, *text = NULL;
 
         shop(HTTP("\"URIList\":[\"/a\",\"b\",\"/c\"]"), &policies);
-        text = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+        text = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
         cr_expect_str_eq(
                         refused,
                         "shop: ON_CPU HTTP_ERROR_RATE: URIList=b: expected paths that begin with '/', "
@@ -176,7 +146,7 @@ Test(oap_policy, c11_a_period_that_is_too_long_is_cut_and_said) {
         _cleanup_(freep) char *refused = NULL, *text = NULL;
 
         shop(CPU("\"Threshold\":\"80\",\"Period\":86400,\"Count\":600"), &policies);
-        text = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+        text = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
         cr_expect_str_eq(
                         refused,
                         "shop: ON_CPU PROCESS_CPU: Period=86400 is cut to the longest there is, 600\n");
@@ -188,7 +158,7 @@ Test(oap_policy, c11_cpu_may_be_above_100) {
         _cleanup_(freep) char *refused = NULL, *text = NULL;
 
         shop(THRESHOLD("250"), &policies);
-        text = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+        text = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
         cr_expect_str_eq(refused, "");
         cr_expect_not_null(strstr(text, "Threshold=250%\n"), "%s", text);
 }
@@ -206,19 +176,19 @@ Test(oap_policy, targets_have_texts_of_their_own_and_network_is_refused_once) {
                                                                               "\"NETWORK\":{" THRESHOLD("80") "," HTTP(
                                                                                               "\"URIRegex\":\"^/a\"") "}}}]",
                       &policies);
-        on = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+        on = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
         cr_expect_null(on);
         cr_expect_str_eq(refused, "");
         free(TAKE_PTR(refused));
 
-        off = format(policies.policies, OAP_TARGET_OFF_CPU, &refused);
+        off = format_policy(policies.policies, OAP_TARGET_OFF_CPU, &refused);
         cr_assert_not_null(off);
         cr_expect_not_null(strstr(off, "Service=\"order desk\"\nProfile=off-cpu\n"), "%s", off);
         cr_expect_null(strstr(off, "URI"), "%s", off);
         cr_expect_str_eq(refused, "");
         free(TAKE_PTR(refused));
 
-        network = format(policies.policies, OAP_TARGET_NETWORK, &refused);
+        network = format_policy(policies.policies, OAP_TARGET_NETWORK, &refused);
         cr_expect_null(network);
         cr_expect_str_eq(refused, "order desk: NETWORK: NETWORK profiling is not built\n");
 }
@@ -235,7 +205,7 @@ Test(oap_policy, lists_that_are_too_long_are_cut_and_said_in_one_line) {
         strbuf_add(&b, "]}");
         cr_assert_eq(strbuf_finish(&b, &items), 0);
         shop(items, &policies);
-        text = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+        text = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
         cr_expect_str_eq(
                         refused,
                         "shop: ON_CPU HTTP_ERROR_RATE: URIList: 192 paths more than a policy has room for, "
@@ -256,7 +226,7 @@ Test(oap_policy, a_mebibyte_of_bad_paths_is_a_few_lines) {
         strbuf_add(&b, "]}");
         cr_assert_eq(strbuf_finish(&b, &items), 0);
         shop(items, &policies);
-        text = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+        text = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
         cr_expect_null(text);
         cr_expect_leq(strlen(refused), 8192);
         cr_expect_not_null(strstr(refused, "shop: ON_CPU: 240 more like these\n"), "%s", refused);
@@ -270,175 +240,10 @@ Test(oap_policy, expressions_that_are_too_much_together_lose_the_last_ones) {
         shop("\"HTTP_ERROR_RATE\":{\"Threshold\":\"5\",\"Period\":9,\"Count\":1,\"URIRegex\":\"a.{9}b.{9}c.{9}d\"},"
              "\"HTTP_AVG_RESPONSE_TIME\":{\"Threshold\":\"5\",\"Period\":9,\"Count\":1,\"URIRegex\":\"^/ok\"}",
              &policies);
-        text = format(policies.policies, OAP_TARGET_ON_CPU, &refused);
+        text = format_policy(policies.policies, OAP_TARGET_ON_CPU, &refused);
         cr_assert_not_null(text);
         p = parse_text(text);
         cr_expect_eq(p->n_triggers, 1);
         cr_expect_str_eq(p->triggers[0].uri.text, "^/ok");
         cr_expect_not_null(strstr(refused, "URIRegex=a.{9}b.{9}c.{9}d: "), "%s", refused);
-}
-
-Test(oap_policy, names_are_valid_unique_and_readable) {
-        static const struct {
-                const char *service;
-                OapTarget target;
-                const char *name;
-        } rows[] = {
-                { "shop", OAP_TARGET_ON_CPU, "oap:on-cpu:shop" },
-                { "shop", OAP_TARGET_OFF_CPU, "oap:off-cpu:shop" },
-                { "shop", OAP_TARGET_NETWORK, "oap:network:shop" },
-                { "group::shop-1.x@y_z", OAP_TARGET_ON_CPU, "oap:on-cpu:group::shop-1.x@y_z" },
-                { "order desk", OAP_TARGET_ON_CPU, "oap:on-cpu:order\\x20desk" },
-                { "../../etc/passwd", OAP_TARGET_ON_CPU, "oap:on-cpu:..\\x2f..\\x2fetc\\x2fpasswd" },
-                { "a\\x20b", OAP_TARGET_ON_CPU, "oap:on-cpu:a\\x5cx20b" },
-                { "\xe5\xba\x97", OAP_TARGET_ON_CPU, "oap:on-cpu:\\xe5\\xba\\x97" },
-        };
-        char service[601];
-        char *before = NULL;
-
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                _cleanup_(freep) char *name = NULL;
-
-                cr_assert_eq(oap_policy_name(rows[i].service, rows[i].target, &name), 0);
-                cr_expect_str_eq(name, rows[i].name, "%s", name);
-                cr_expect(policy_name_is_valid(name));
-        }
-
-        /* of growing length, cut at each place there is */
-        for (size_t n = 100; n < sizeof(service); n++) {
-                char *name = NULL;
-
-                memset(service, 'a', n);
-                for (size_t k = n % 7; k < n; k += 5)
-                        service[k] = ' ';
-                service[n] = '\0';
-                cr_assert_eq(oap_policy_name(service, OAP_TARGET_OFF_CPU, &name), 0);
-                cr_expect(policy_name_is_valid(name), "%s", name);
-                cr_expect_not_null(strstr(name, "\\h"), "%s", name);
-                cr_expect(!before || strcmp(before, name) != 0, "%s", name);
-                free(before);
-                before = name;
-        }
-        free(before);
-}
-
-Test(oap_policy, two_long_names_that_begin_alike_differ) {
-        _cleanup_(freep) char *a = NULL, *b = NULL;
-        char service[400];
-
-        memset(service, 'x', sizeof(service));
-        service[sizeof(service) - 1] = '\0';
-        cr_assert_eq(oap_policy_name(service, OAP_TARGET_ON_CPU, &a), 0);
-        service[sizeof(service) - 2] = 'y';
-        cr_assert_eq(oap_policy_name(service, OAP_TARGET_ON_CPU, &b), 0);
-        cr_expect_str_neq(a, b);
-        cr_expect_eq(strlen(a), POLICY_NAME_MAX);
-        cr_expect_eq(strncmp(a, b, 100), 0);
-}
-
-/* A small generator: the same items at each run. */
-typedef struct Random {
-        uint64_t state;
-} Random;
-
-static unsigned draw(Random *g, unsigned n) {
-        g->state = g->state * 6364136223846793005ULL + 1442695040888963407ULL;
-        return (unsigned) (g->state >> 33) % n;
-}
-
-static const char *draw_word(Random *g, const char *const *words) {
-        unsigned n = 0;
-
-        while (words[n])
-                n++;
-        return words[draw(g, n)];
-}
-
-static void draw_item(Random *g, OapCheckItem *item) {
-        static const char *const known[] = { "PROCESS_CPU",
-                                             "PROCESS_THREAD_COUNT",
-                                             "SYSTEM_LOAD",
-                                             "HTTP_ERROR_RATE",
-                                             "HTTP_AVG_RESPONSE_TIME",
-                                             "x y\n",
-                                             "",
-                                             NULL };
-        static const char *const thresholds[] = { "80", "0", "100", "5.5",         "+7",
-                                                  "-1", "",  "1e9", "99999999999", NULL };
-        static const char *const uris[] = { "/a",    "/b/c", "/\\",  "/\xe5\xba\x97",
-                                            "x",     "",     "/a b", "/\n",
-                                            "/\xff", "*",    "/#",   NULL };
-        static const char *const regexes[] = { "^/a$", "",    "(",        "a|b\\", "\\",   "[",
-                                               "/\n",  " x ", "x{2,9}.y", "\xff",  "\\d+", NULL };
-
-        *item = (OapCheckItem){
-                .target = (OapTarget) draw(g, _OAP_TARGET_MAX),
-                .type = strdup(draw_word(g, known)),
-                .threshold = strdup(draw_word(g, thresholds)),
-                .period_sec = (int64_t) draw(g, 700) - 10,
-                .count = (int64_t) draw(g, 30) - 2,
-        };
-        for (unsigned n = draw(g, 3) == 0 ? draw(g, 20) : 0; n > 0; n--)
-                cr_assert_geq(strv_push(&item->uris, strdup(draw_word(g, uris))), 0);
-        if (draw(g, 2))
-                item->uri_regex = strdup(draw_word(g, regexes));
-}
-
-static void check_target(const OapServicePolicy *policy, OapTarget target) {
-        _cleanup_(policy_unrefp) Policy *p = NULL, *again = NULL;
-        _cleanup_(freep) char *text = NULL, *refused = NULL, *canonical = NULL;
-
-        text = format(policy, target, &refused);
-        if (!text)
-                return;
-
-        p = parse_text(text);
-        cr_expect_str_eq(p->services[0], policy->service);
-        cr_expect_eq(p->kinds, 1U << target);
-        cr_expect_eq(p->scope, POLICY_SCOPE_PROCESS);
-        cr_assert_eq(policy_format(p, &canonical), 0);
-        cr_expect_not_null(strstr(text, canonical), "%s\n%s", text, canonical);
-        again = parse_text(canonical);
-        cr_expect(policy_equal(p, again));
-}
-
-/* Whatever comes, what is written is read back the same, and the order it came in is none of it. */
-Test(oap_policy, random_items_make_texts_that_read_back) {
-        static const char *const services[] = {
-                "shop", "order desk", "\"q\"\\", "\xe5\xba\x97", "a\nb", NULL
-        };
-        Random g = { .state = 20261121 };
-
-        for (unsigned i = 0; i < 2000; i++) {
-                OapCheckItem items[6]; /* so that there is room for all */
-                OapServicePolicy policy = { .service = (char *) draw_word(&g, services),
-                                            .uuid = (char *) "u",
-                                            .items = items,
-                                            .n_items = draw(&g, ELEMENTSOF(items) + 1) };
-
-                for (size_t k = 0; k < policy.n_items; k++)
-                        draw_item(&g, items + k);
-
-                for (OapTarget t = 0; t < _OAP_TARGET_MAX; t++) {
-                        _cleanup_(freep) char *text = NULL, *turned = NULL, *refused = NULL, *other = NULL;
-
-                        check_target(&policy, t);
-                        text = format(&policy, t, &refused);
-                        for (size_t k = 0; k < policy.n_items / 2; k++) {
-                                OapCheckItem swap = items[k];
-
-                                items[k] = items[policy.n_items - 1 - k];
-                                items[policy.n_items - 1 - k] = swap;
-                        }
-                        turned = format(&policy, t, &other);
-                        cr_expect_str_eq(text ?: "", turned ?: "");
-                }
-
-                for (size_t k = 0; k < policy.n_items; k++) {
-                        free(items[k].type);
-                        free(items[k].threshold);
-                        strv_free(items[k].uris);
-                        free(items[k].uri_regex);
-                }
-        }
 }
