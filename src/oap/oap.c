@@ -22,7 +22,7 @@ struct Oap {
         usec_t meter_interval_usec, next_meters_usec;
 
         const OapTransportOps *ops;
-        OapTransport *transport;
+        OapTransport *transport; /* the client's, once there is one */
         OapClient *client;
         OapRegistry *registry;
         OapForward *forward;
@@ -31,6 +31,7 @@ struct Oap {
         OapMeters *meters;
 
         int spool_fd, policies_fd;
+        int transport_fd; /* the transport's */
         sd_event_source *io_source, *timer_source;
 };
 
@@ -174,7 +175,14 @@ static int make_parts(Oap *o, const Host *host, const OapConfig *config) {
 
         r = oap_client_new(o->ops, o->transport, seed, on_state, o, &o->client);
         if (r >= 0)
+                r = oap_client_set_addresses(
+                                o->client,
+                                config->addresses[OAP_CHANNEL_MAIN],
+                                config->addresses[OAP_CHANNEL_EBPF]);
+        if (r >= 0)
                 r = oap_registry_new(o->client, agent, &o->registry);
+        if (r >= 0)
+                oap_registry_set_host(o->registry, host);
         if (r >= 0)
                 r = oap_forward_new(o->client, o->registry, &forward_config, &forward_events, &o->forward);
         if (r >= 0)
@@ -189,7 +197,7 @@ static int make_parts(Oap *o, const Host *host, const OapConfig *config) {
 static int watch(Oap *o, sd_event *event) {
         int r;
 
-        r = sd_event_add_io(event, &o->io_source, o->ops->fd(o->transport), EPOLLIN, on_io, o);
+        r = sd_event_add_io(event, &o->io_source, o->transport_fd, EPOLLIN, on_io, o);
         if (r < 0)
                 return r;
         r = sd_event_add_time(event, &o->timer_source, CLOCK_MONOTONIC, 0, 1, on_timer, o);
@@ -256,8 +264,9 @@ Oap *oap_free(Oap *o) {
         oap_policies_free(o->policies);
         oap_forward_free(o->forward);
         oap_registry_free(o->registry);
-        oap_client_free(o->client);
-        if (o->transport)
+        if (o->client)
+                oap_client_free(o->client);
+        else if (o->transport)
                 o->ops->close(o->transport);
         safe_close(o->policies_fd);
         safe_close(o->spool_fd);
