@@ -31,7 +31,6 @@ struct Oap {
         OapMeters *meters;
 
         int spool_fd, policies_fd;
-        int transport_fd; /* the transport's */
         sd_event_source *io_source, *timer_source;
 };
 
@@ -197,7 +196,7 @@ static int make_parts(Oap *o, const Host *host, const OapConfig *config) {
 static int watch(Oap *o, sd_event *event) {
         int r;
 
-        r = sd_event_add_io(event, &o->io_source, o->transport_fd, EPOLLIN, on_io, o);
+        r = sd_event_add_io(event, &o->io_source, o->ops->fd(o->transport), EPOLLIN, on_io, o);
         if (r < 0)
                 return r;
         r = sd_event_add_time(event, &o->timer_source, CLOCK_MONOTONIC, 0, 1, on_timer, o);
