@@ -61,7 +61,11 @@ const char *oap_meter_name(Metric m);
 
 int oap_encode_task_query(const char *agent, int64_t since_ms, OapBytes *ret);
 
-/* Values of one instance of one service, all at the same time. NAN and infinite ones are left out. */
+/* Values of one instance of one service, all at the same time. NAN and infinite ones are left out. A URI
+ * rule is shown as its text, that of all requests as OAP_URI_LABEL_ALL; '|' and ',', which OAP cannot keep,
+ * become
+ * '_' and a digest of the text follows, so that texts that differ are shown as texts that differ. */
+#define OAP_URI_LABEL_ALL "global"
 typedef struct OapMeter {
         Metric metric;
         const char *process, *layer;
