@@ -12,7 +12,8 @@
 #include <utlist.h>
 
 #define IDLE_SLICE_USEC (2 * USEC_PER_MSEC)
-#define CHECKPOINT_INTERVAL_USEC (5 * USEC_PER_SEC)
+#define CHECKPOINT_INTERVAL_USEC (5 * USEC_PER_SEC) /* of each task, when there is time for it */
+#define CHECKPOINT_INTERVAL_MIN_USEC (250 * USEC_PER_MSEC)
 #define CHECKPOINT_COST_RATIO 50U /* at most 2 % of a core goes into checkpoints */
 #define MANUAL_DURATION_DEFAULT (30 * USEC_PER_SEC)
 
@@ -290,7 +291,7 @@ static Task *next_checkpoint_task(Daemon *d) {
 
 static void checkpoint_step(Daemon *d) {
         _cleanup_(symbols_freep) Symbols *symbols = NULL;
-        usec_t now_usec = clock_monotonic_usec();
+        usec_t now_usec = clock_monotonic_usec(), interval_usec, cost_usec;
         Task *t;
 
         if (!d->checkpoint_job) {
@@ -318,9 +319,10 @@ static void checkpoint_step(Daemon *d) {
                                 &d->sinks, t, &(TaskEvidence){ .profile = t->profile, .symbols = symbols });
 
         now_usec = clock_monotonic_usec();
-        d->checkpoint_next_usec = now_usec +
-                        MAX_OF(CHECKPOINT_INTERVAL_USEC,
-                               CHECKPOINT_COST_RATIO * (now_usec - d->checkpoint_begin_usec));
+        interval_usec = CHECKPOINT_INTERVAL_USEC / MAX_OF(task_manager_n_running(d->tasks), 1U);
+        interval_usec = MAX_OF(interval_usec, CHECKPOINT_INTERVAL_MIN_USEC);
+        cost_usec = CHECKPOINT_COST_RATIO * (now_usec - d->checkpoint_begin_usec);
+        d->checkpoint_next_usec = now_usec + MAX_OF(interval_usec, cost_usec);
 }
 
 bool daemon_idle_work(Daemon *d) {

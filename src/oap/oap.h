@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "oap/oap-config.h"
 #include "oap/oap-forward.h"
 #include "oap/oap-meters.h"
 #include "oap/oap-policy.h"
@@ -11,21 +12,6 @@
 /* All of it together: one timer and one file descriptor on the loop. Exists only when [OAP] Address= is set.
  */
 typedef struct Oap Oap;
-
-typedef struct OapConfig {
-        char *addresses[_OAP_CHANNEL_MAX]; /* [OAP] Address= EbpfAddress=; "" or NULL: none */
-        bool tls;                          /* TLS=no */
-        char *ca_file;                     /* CAFile=; "": the system's */
-        char *certificate_file, *key_file; /* CertificateFile= KeyFile=, or the credentials "oap.certificate"
-                                              and "oap.key" */
-        char *server_name;                 /* ServerName= */
-        char *token_file;                  /* TokenFile=, or the credential "oap.token" */
-        usec_t meter_interval_usec;        /* MeterSec=5s */
-        uint64_t spool_bytes;              /* SpoolMaxUse=256M */
-        usec_t spool_age_usec;             /* SpoolMaxAge=3d: OAP keeps no longer */
-} OapConfig;
-void oap_config_done(OapConfig *c);
-int oap_config_default(OapConfig *c);
 
 typedef struct OapEvents {
         void (*state_changed)(const OapClientStatus *status, OapState before, void *userdata);
