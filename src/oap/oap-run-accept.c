@@ -34,7 +34,8 @@ static bool process_is_old(const Identity *i, usec_t now_usec) {
         if (!p || p->key.start_ticks > UINT64_MAX / USEC_PER_TICK)
                 return false;
 
-        started_usec = p->key.start_ticks * USEC_PER_TICK; /* since boot, which is no later than our clock's 0 */
+        started_usec = p->key.start_ticks *
+                        USEC_PER_TICK; /* since boot, which is no later than our clock's 0 */
         return now_usec > started_usec && now_usec - started_usec > OLD_PROCESS_USEC;
 }
 
@@ -62,7 +63,11 @@ static int64_t clock_ahead(const Accepting *a, const OapTasks *tasks) {
                         max_ms = MIN_OF(max_ms, t->update_ms - a->runs->answered_ms);
         }
 
-        return min_ms > 0 ? min_ms : MAX_OF(MIN_OF(max_ms, INT64_C(0)), min_ms);
+        if (min_ms > 0)
+                return min_ms;
+
+        max_ms = MIN_OF(max_ms, INT64_C(0));
+        return MAX_OF(max_ms, min_ms);
 }
 
 static void say_ahead(Accepting *a) {
@@ -81,7 +86,8 @@ static void say_ahead(Accepting *a) {
 }
 
 static int64_t task_end_ms(const Accepting *a, const OapTask *t) {
-        return t->start_ms - a->ahead_ms + MIN_OF(t->duration_sec, (int64_t) OAP_RUN_DURATION_MAX_SEC) * 1000;
+        return t->start_ms - a->ahead_ms +
+                        MIN_OF(t->duration_sec, (int64_t) OAP_RUN_DURATION_MAX_SEC) * 1000;
 }
 
 /* It is dealt with. NULL: out of memory, it may be dealt with again. */
@@ -117,7 +123,10 @@ static const char *refusal(const Accepting *a, const OapTask *t, char buf[static
         if (t->target == OAP_TARGET_NETWORK)
                 return "this build does not have network profiling";
         if (t->target != OAP_TARGET_ON_CPU && t->target != OAP_TARGET_OFF_CPU) {
-                (void) snprintf(buf, 256, "there is no target '%s'", policy_value_shown(t->target_text, shown));
+                (void) snprintf(buf,
+                                256,
+                                "there is no target '%s'",
+                                policy_value_shown(t->target_text, shown));
                 return buf;
         }
         if (!t->is_fixed_time)
@@ -143,8 +152,7 @@ static OapRun *find_run(OapRuns *r, uint64_t key, const OapTask *t) {
 
 /* The usec_t of a time of our wall clock, no earlier than now. */
 static usec_t to_usec(const Accepting *a, int64_t at_ms) {
-        return at_ms <= a->now_ms ? a->now_usec
-                                  : a->now_usec + (usec_t) (at_ms - a->now_ms) * USEC_PER_MSEC;
+        return at_ms <= a->now_ms ? a->now_usec : a->now_usec + (usec_t) (at_ms - a->now_ms) * USEC_PER_MSEC;
 }
 
 /* A task that runs still is told again: it is as long as it ever was said to be. */

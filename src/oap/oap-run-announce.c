@@ -38,7 +38,8 @@ static size_t json_length(const char *text) {
         size_t n = 0;
 
         for (; *text; text++)
-                n += strchr("<>&='", *text) || (unsigned char) *text < 0x20 ? 6 : 1 + !!strchr("\"\\", *text);
+                n += strchr("<>&='", *text) || (unsigned char) *text < 0x20 ? 6
+                                                                            : 1 + !!strchr("\"\\", *text);
 
         return n;
 }
@@ -69,7 +70,10 @@ static size_t known_causes(const Task *t, Strong strong[static CAUSES_KNOWN_MAX]
 
 /* The strongest causes that OAP knows and has room for, one at least. */
 static size_t
-choose_causes(const Task *t, const char *process, UriRule uris[OAP_CAUSES_MAX], OapCause ret[OAP_CAUSES_MAX]) {
+choose_causes(const Task *t,
+              const char *process,
+              UriRule uris[OAP_CAUSES_MAX],
+              OapCause ret[OAP_CAUSES_MAX]) {
         size_t n_known, n = 0, length = CAUSES_CHARACTERS + json_length(process);
         Strong strong[CAUSES_KNOWN_MAX];
 
@@ -85,7 +89,9 @@ choose_causes(const Task *t, const char *process, UriRule uris[OAP_CAUSES_MAX], 
 
                 length += cause_length(c);
                 uris[n] = (UriRule){
-                        .kind = c->uri ? URI_RULE_EXACT : c->uri_regex ? URI_RULE_REGEX : URI_RULE_ALL,
+                        .kind = c->uri                 ? URI_RULE_EXACT
+                                        : c->uri_regex ? URI_RULE_REGEX
+                                                       : URI_RULE_ALL,
                         .text = (char *) cause_uri(c),
                 };
                 ret[n] = (OapCause){ strong[i].metric, uris + n, c->threshold, c->value };
@@ -98,17 +104,18 @@ choose_causes(const Task *t, const char *process, UriRule uris[OAP_CAUSES_MAX], 
 static int32_t duration_sec(const Task *t) {
         usec_t sec = (t->duration_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
 
-        return (int32_t) MAX_OF(MIN_OF(sec, (usec_t) INT32_MAX), (usec_t) 1);
+        sec = MIN_OF(sec, (usec_t) INT32_MAX);
+        return (int32_t) MAX_OF(sec, (usec_t) 1);
 }
 
-static int announce(
-                OapRuns *r,
-                const Task *t,
-                Identity *i,
-                OapTarget target,
-                const OapCause *causes,
-                size_t n_causes,
-                int64_t now_ms) {
+static int
+announce(OapRuns *r,
+         const Task *t,
+         Identity *i,
+         OapTarget target,
+         const OapCause *causes,
+         size_t n_causes,
+         int64_t now_ms) {
         const OapEntity entity = { i->layer, i->service, i->instance, i->process };
         _cleanup_(oap_bytes_done) OapBytes report = {};
         _cleanup_(oap_run_freep) OapRun *run = NULL;

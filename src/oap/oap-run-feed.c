@@ -11,7 +11,8 @@
 #define FLUSH_SPACING_MS 1000
 
 /* What @profile has of what @target is about. */
-static void profile_total(OapTarget target, const Profile *profile, uint64_t *ret_count, uint64_t *ret_nsec) {
+static void
+profile_total(OapTarget target, const Profile *profile, uint64_t *ret_count, uint64_t *ret_nsec) {
         bool is_oncpu = target == OAP_TARGET_ON_CPU;
 
         *ret_count = !profile ? 0 : is_oncpu ? profile_n_samples(profile) : profile_n_switches(profile);
@@ -108,8 +109,8 @@ static bool all_is_told(const OapFeed *f) {
         return count == f->all_count && nsec == f->all_nsec;
 }
 
-static int
-send(OapRuns *r, OapRun *run, const char *ours, const OapMessages *messages, int64_t now_ms) {
+static int send(OapRuns *r, OapRun *run, const char *ours, const OapMessages *messages, int64_t now_ms) {
+        int64_t not_before_ms = MAX_OF(run->start_ms, run->last_ms + FLUSH_SPACING_MS);
         const OapFlush flush = {
                 .ours = run->task ? NULL : ours,
                 .task = run->task,
@@ -117,21 +118,21 @@ send(OapRuns *r, OapRun *run, const char *ours, const OapMessages *messages, int
                 .entity = { run->layer, run->service, run->instance, run->process },
                 .pid = run->pid,
                 .start_ms = run->start_ms,
-                .now_ms = MAX_OF(now_ms, MAX_OF(run->start_ms, run->last_ms + FLUSH_SPACING_MS)),
+                .now_ms = MAX_OF(now_ms, not_before_ms),
         };
 
         run->last_ms = flush.now_ms;
         return oap_forward_profile(r->forward, &flush, messages);
 }
 
-static int flush(
-                OapRuns *r,
-                OapRun *run,
-                OapFeed *f,
-                const Profile *profile,
-                const Symbols *symbols,
-                bool last,
-                int64_t now_ms) {
+static int
+flush(OapRuns *r,
+      OapRun *run,
+      OapFeed *f,
+      const Profile *profile,
+      const Symbols *symbols,
+      bool last,
+      int64_t now_ms) {
         _cleanup_(oap_messages_done) OapMessages messages = {};
         int k;
 
@@ -154,15 +155,15 @@ static void note_end(OapRun *run, const OapFeed *f, const Task *t) {
 }
 
 /* Data of @t for one of the feeds that it is. */
-static int feed_data(
-                OapRuns *r,
-                OapRun *run,
-                OapFeed *f,
-                const Task *t,
-                const Profile *profile,
-                const Symbols *symbols,
-                bool last,
-                int64_t now_ms) {
+static int
+feed_data(OapRuns *r,
+          OapRun *run,
+          OapFeed *f,
+          const Task *t,
+          const Profile *profile,
+          const Symbols *symbols,
+          bool last,
+          int64_t now_ms) {
         bool is_told = false;
         int k = 0;
 

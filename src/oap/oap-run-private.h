@@ -10,9 +10,11 @@
 /* Private to oap-run*.c. */
 
 #define OAP_RUN_FEEDS_MAX 4U
-#define OAP_RUN_GONE_USEC (15 * USEC_PER_SEC)  /* a service that restarts is back by then */
-#define OAP_RUN_GRACE_USEC (2 * USEC_PER_SEC)  /* a recording that ends so soon after its run ends with it */
-#define OAP_RUN_REST_MIN_USEC USEC_PER_SEC     /* less is not worth a recording */
+#define OAP_RUN_GONE_USEC (15 * USEC_PER_SEC) /* a service that restarts is back by then */
+#define OAP_RUN_GRACE_USEC                                                                             \
+        (2 * USEC_PER_SEC)                 /* a recording that ends so soon after its run ends with it \
+                                            */
+#define OAP_RUN_REST_MIN_USEC USEC_PER_SEC /* less is not worth a recording */
 #define OAP_RUN_RETRY_MIN_USEC USEC_PER_SEC
 #define OAP_RUN_RETRY_MAX_USEC USEC_PER_MINUTE
 
@@ -21,9 +23,10 @@
 typedef struct OapFeed {
         char ours[TASK_ID_MAX]; /* "": none */
         OapProfile *profile;
-        bool is_own;                   /* was started for this run */
-        usec_t until_usec;             /* when an own one reaches its duration */
-        uint64_t base_count, base_nsec; /* told before by @profile, less what is not the run's; modulo 2^64 */
+        bool is_own;       /* was started for this run */
+        usec_t until_usec; /* when an own one reaches its duration */
+        uint64_t base_count,
+                        base_nsec; /* told before by @profile, less what is not the run's; modulo 2^64 */
 
         bool is_frozen; /* the run is over, the recording is not: what comes now is not the run's */
         bool is_second; /* its data came once since: what has no name now will have none */
@@ -56,9 +59,9 @@ struct OapRun {
 
         usec_t covered_usec; /* until then it had a feed, or it had not begun */
         usec_t retry_usec, backoff_usec;
-        usec_t gone_usec;   /* since when the process is not there; 0: it is */
-        bool is_said;       /* that it cannot be recorded */
-        bool is_stopped;    /* the recording for it was stopped here: there is no other one */
+        usec_t gone_usec; /* since when the process is not there; 0: it is */
+        bool is_said;     /* that it cannot be recorded */
+        bool is_stopped;  /* the recording for it was stopped here: there is no other one */
 
         OapFeed feeds[OAP_RUN_FEEDS_MAX];
         OapProfile *spare; /* of a feed that is over: knows what stacks OAP has already */
@@ -66,7 +69,7 @@ struct OapRun {
 };
 
 struct OapRuns {
-        OapClient *client;     /* borrowed, as the next two */
+        OapClient *client; /* borrowed, as the next two */
         OapRegistry *registry;
         OapForward *forward;
         char *agent;
@@ -81,13 +84,13 @@ struct OapRuns {
         bool is_asking, has_answer;
         OapTasks answer;
         OapSeen *seen;
-        int64_t cursor_ms;     /* OAP's clock: what changed up to then was dealt with */
-        int64_t newest_ms;     /* OAP's clock: of all tasks there were */
-        int64_t floor_ms;      /* nothing older is asked for: it was too much for one answer; 0: everything */
-        int64_t asked_ms;      /* our clock: when the query under way was sent … */
-        int64_t answered_ms;   /* … and the last one that was answered */
-        unsigned n_answers;    /* in a row */
-        size_t n_unreadable;   /* of the last answer */
+        int64_t cursor_ms;   /* OAP's clock: what changed up to then was dealt with */
+        int64_t newest_ms;   /* OAP's clock: of all tasks there were */
+        int64_t floor_ms;    /* nothing older is asked for: it was too much for one answer; 0: everything */
+        int64_t asked_ms;    /* our clock: when the query under way was sent … */
+        int64_t answered_ms; /* … and the last one that was answered */
+        unsigned n_answers;  /* in a row */
+        size_t n_unreadable; /* of the last answer */
         int64_t said_ahead_ms; /* OAP's clock, as the journal has it */
         uint64_t said_refused; /* the last task that was: it has many processes, but one reason */
         RateLimit log_limit;

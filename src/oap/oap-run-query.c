@@ -16,7 +16,10 @@
 /* Never later than our own clock: when OAP's was ahead and was put right, new tasks are older than the
  * newest one. */
 static int64_t since_ms(const OapRuns *r, int64_t now_ms) {
-        return MAX_OF(MAX_OF(MIN_OF(r->cursor_ms, now_ms) - OVERLAP_MS, r->floor_ms), INT64_C(0));
+        int64_t ms = MIN_OF(r->cursor_ms, now_ms);
+
+        ms = MAX_OF(ms - OVERLAP_MS, r->floor_ms);
+        return MAX_OF(ms, INT64_C(0));
 }
 
 /* The newer half of what was asked for. */
@@ -43,7 +46,10 @@ static void on_answer(const OapCallResult *result, void *userdata) {
         if (k == -E2BIG)
                 ask_for_less(r);
         else if (k < 0 && r->n_answers > 0)
-                log_warning_errno(k, "Failed to read OAP's tasks, asking again: %s", message ?: "out of memory");
+                log_warning_errno(
+                                k,
+                                "Failed to read OAP's tasks, asking again: %s",
+                                message ?: "out of memory");
         if (k < 0) {
                 r->n_answers = 0;
                 return;
@@ -55,7 +61,8 @@ static void on_answer(const OapCallResult *result, void *userdata) {
 
 /* At random within the interval: hosts that were started together do not ask together. */
 static usec_t first_query_usec(OapRuns *r, usec_t now_usec) {
-        usec_t least_usec = OAP_POLL_USEC / 10 * 9, jittered_usec = oap_client_jittered(r->client, OAP_POLL_USEC);
+        usec_t least_usec = OAP_POLL_USEC / 10 * 9,
+               jittered_usec = oap_client_jittered(r->client, OAP_POLL_USEC);
 
         return now_usec + (MAX_OF(jittered_usec, least_usec) - least_usec) * 5;
 }
@@ -70,18 +77,18 @@ static int ask(OapRuns *r, usec_t now_usec, int64_t now_ms) {
                 return k;
 
         slice = (OapSlice){ query.data, query.size };
-        k = oap_client_call(
-                        r->client,
-                        &(OapCallRequest){
-                                        .channel = OAP_CHANNEL_EBPF,
-                                        .method = METHOD,
-                                        .messages = &slice,
-                                        .n_messages = 1,
-                                        .timeout_usec = OAP_CALL_TIMEOUT_USEC,
-                        },
-                        now_usec,
-                        on_answer,
-                        r);
+        k =
+                        oap_client_call(r->client,
+                                        &(OapCallRequest){
+                                                        .channel = OAP_CHANNEL_EBPF,
+                                                        .method = METHOD,
+                                                        .messages = &slice,
+                                                        .n_messages = 1,
+                                                        .timeout_usec = OAP_CALL_TIMEOUT_USEC,
+                                        },
+                                        now_usec,
+                                        on_answer,
+                                        r);
         if (k < 0)
                 return k;
 
@@ -115,7 +122,8 @@ usec_t oap_runs_query_step(OapRuns *r, usec_t now_usec, int64_t now_ms) {
 
         /* of processes that OAP does not know it tells nothing */
         oap_registry_status(r->registry, &status);
-        if (status.n_registered > 0 && oap_client_may_call(r->client, now_usec) && ask(r, now_usec, now_ms) >= 0)
+        if (status.n_registered > 0 && oap_client_may_call(r->client, now_usec) &&
+            ask(r, now_usec, now_ms) >= 0)
                 r->next_query_usec = now_usec + oap_client_jittered(r->client, OAP_POLL_USEC);
         else
                 r->next_query_usec = now_usec + oap_client_jittered(r->client, CHANCE_USEC);

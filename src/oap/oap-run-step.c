@@ -41,7 +41,8 @@ static void follow(Turn *t) {
                 if (t->task->started.monotonic_usec >= run->covered_usec)
                         baseline = NULL;
                 if (oap_run_attach(run, t->task->id, baseline, &f) < 0)
-                        return; /* tried again; what it recorded meanwhile is not lost if it began late enough */
+                        return; /* tried again; what it recorded meanwhile is not lost if it began late
+                                   enough */
 
                 begin_profile(t);
         }
@@ -62,11 +63,12 @@ static void say_not_started(Turn *t, int error, const char *message) {
                 return;
 
         t->run->is_said = true;
-        log_warning_errno(error,
-                          "Failed to record %s of '%s' for a task of OAP's, trying again while it lasts: %s",
-                          profile_kind_to_string(run_kind(t->run)),
-                          t->run->process,
-                          message ?: strerror(-error));
+        log_warning_errno(
+                        error,
+                        "Failed to record %s of '%s' for a task of OAP's, trying again while it lasts: %s",
+                        profile_kind_to_string(run_kind(t->run)),
+                        t->run->process,
+                        message ?: strerror(-error));
 }
 
 static void start(Turn *t) {
@@ -83,8 +85,7 @@ static void start(Turn *t) {
 
         /* Recordings that end as soon as they begin are as bad as those that do not begin. */
         retry_later(t);
-        r = t->runs->ops.start(
-                        t->identity, run_kind(run), rest_usec, id, &message, t->runs->ops.userdata);
+        r = t->runs->ops.start(t->identity, run_kind(run), rest_usec, id, &message, t->runs->ops.userdata);
         if (r >= 0)
                 r = oap_run_attach(run, id, NULL, &f);
         if (r < 0) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/watch-match.h"
 
+#include "target/identity.h"
+
 #include <fnmatch.h>
 #include <string.h>
 
@@ -93,11 +95,22 @@ static bool user_matches(char **patterns, uid_t uid, UserNames *names) {
         return *name != '\0' && globs_match(patterns, name);
 }
 
+/* Exact: SkyWalking compares names, too. */
+static bool service_matches(char **services, const Identity *identity) {
+        for (char **s = services; identity && *s; s++)
+                if (strcmp(*s, identity->service) == 0)
+                        return true;
+
+        return false;
+}
+
 bool policy_matches_process_named(const Policy *p, const Process *process, UserNames *names) {
         assert(p);
         assert(process && process->unit);
 
         if (p->scope != POLICY_SCOPE_PROCESS)
+                return false;
+        if (p->services[0] && !service_matches(p->services, process->identity))
                 return false;
         if (p->units[0] && !unit_or_above_matches(p->units, process->unit))
                 return false;
@@ -118,7 +131,12 @@ bool policy_matches_unit(const Policy *p, const Unit *unit) {
         assert(p);
         assert(unit);
 
-        if (p->scope != POLICY_SCOPE_UNIT || p->exes[0] || p->users[0])
+        /* To SkyWalking a unit that is registered as a whole is a process. */
+        if (p->scope != POLICY_SCOPE_UNIT && !p->services[0])
+                return false;
+        if (p->exes[0] || p->users[0])
+                return false;
+        if (p->services[0] && !service_matches(p->services, unit->identity))
                 return false;
         if (p->units[0] && !unit_matches(p->units, unit))
                 return false;

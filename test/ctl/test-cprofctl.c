@@ -278,6 +278,14 @@ Test(cprofctl, edit_leaves_drop_ins_alone_and_a_text_as_it_was, .init = start) {
         expect("policy edit web </dev/null", 0, "Nothing was changed.");
 }
 
+Test(cprofctl, no_editor_is_opened_for_a_policy_of_oap, .init = start) {
+        (void) setenv("SYSTEMD_EDITOR", "echo opened", 1);
+        expect("policy add oap:on-cpu:shop --unit=x --when='process-cpu >= 80%'", 0, "oap:on-cpu:shop");
+        expect("policy edit oap:on-cpu:shop </dev/null",
+               1,
+               "Policy 'oap:on-cpu:shop' comes from SkyWalking's OAP: change it there, or mask it here.");
+}
+
 Test(cprofctl, status_of_a_daemon_that_does_not_run_is_3) {
         MockBus empty;
 
