@@ -98,6 +98,10 @@ typedef struct OapTaskKey {
 /* One message of a stream; @key in the first one of a task, else NULL. -EINVAL: no frames, or NETWORK. */
 int oap_encode_stack(OapTarget target, const OapTaskKey *key, const OapStack *stack, OapBytes *ret);
 
+/* The key alone, to be put before a first message that was made without one: what is behind it in the same
+ * bytes is of the same message. */
+int oap_encode_task_key(const OapTaskKey *key, OapBytes *ret);
+
 /* The answer of reportProcesses: called for each process that has an id. -EBADMSG. */
 typedef void (*OapProcessIdFn)(int32_t pid, const OapEntity *entity, const char *id, void *userdata);
 int oap_decode_process_ids(const void *message, size_t size, OapProcessIdFn fn, void *userdata);
