@@ -82,6 +82,7 @@ static int load_config(Daemon *d) {
 
         strv_free(d->config_problems);
         d->config_problems = problems;
+        config_done(&d->config);
         d->config = c;
         log_set_max_level(d->options.log_level >= 0 ? d->options.log_level : c.log_level);
         return 0;

@@ -292,6 +292,7 @@ Daemon *daemon_free(Daemon *d) {
         probe_free(d->probe);
         host_free(d->host);
         strv_free(d->config_problems);
+        config_done(&d->config);
         free(d);
         return NULL;
 }
