@@ -28,6 +28,10 @@ int check_run(const char *root) {
         int r;
 
         for (PolicySource i = 0; i < _POLICY_SOURCE_MAX; i++) {
+                path_list[i] = NULL; /* OAP's are no administrator's */
+                if (!directories[i])
+                        continue;
+
                 (void) snprintf(paths[i], sizeof(paths[i]), "%s%s", root, directories[i]);
                 path_list[i] = paths[i];
         }

@@ -291,7 +291,7 @@ static Task *next_checkpoint_task(Daemon *d) {
 
 static void checkpoint_step(Daemon *d) {
         _cleanup_(symbols_freep) Symbols *symbols = NULL;
-        usec_t now_usec = clock_monotonic_usec();
+        usec_t now_usec = clock_monotonic_usec(), interval_usec, cost_usec;
         Task *t;
 
         if (!d->checkpoint_job) {
@@ -319,11 +319,10 @@ static void checkpoint_step(Daemon *d) {
                                 &d->sinks, t, &(TaskEvidence){ .profile = t->profile, .symbols = symbols });
 
         now_usec = clock_monotonic_usec();
-        d->checkpoint_next_usec = now_usec +
-                        MAX_OF(MAX_OF(CHECKPOINT_INTERVAL_USEC /
-                                                      MAX_OF(task_manager_n_running(d->tasks), 1U),
-                                      CHECKPOINT_INTERVAL_MIN_USEC),
-                               CHECKPOINT_COST_RATIO * (now_usec - d->checkpoint_begin_usec));
+        interval_usec = CHECKPOINT_INTERVAL_USEC / MAX_OF(task_manager_n_running(d->tasks), 1U);
+        interval_usec = MAX_OF(interval_usec, CHECKPOINT_INTERVAL_MIN_USEC);
+        cost_usec = CHECKPOINT_COST_RATIO * (now_usec - d->checkpoint_begin_usec);
+        d->checkpoint_next_usec = now_usec + MAX_OF(interval_usec, cost_usec);
 }
 
 bool daemon_idle_work(Daemon *d) {

@@ -6,7 +6,9 @@ static int append_filters(sd_bus_message *reply, const Policy *p) {
         const struct {
                 const char *key;
                 char **globs;
-        } lists[] = { { "Slice", p->slices }, { "Exe", p->exes }, { "User", p->users } };
+        } lists[] = {
+                { "Slice", p->slices }, { "Exe", p->exes }, { "User", p->users }, { "Service", p->services }
+        };
         int r;
 
         r = sd_bus_message_open_container(reply, 'a', "s");
@@ -73,6 +75,7 @@ static const Policy no_policy = {
         .slices = (char *[]){ NULL },
         .exes = (char *[]){ NULL },
         .users = (char *[]){ NULL },
+        .services = (char *[]){ NULL },
 };
 
 static int append_policy(sd_bus_message *reply, Bus *b, const PolicyEntry *e) {

@@ -48,6 +48,8 @@ static int add_failed(int r, const char *name, const char *message, sd_bus_error
                 return sd_bus_error_set(error, CPROF_BUS_ERROR_BAD_POLICY, message);
         case -EEXIST:
                 return sd_bus_error_set(error, CPROF_BUS_ERROR_POLICY_EXISTS, message);
+        case -EROFS:
+                return sd_bus_error_set(error, CPROF_BUS_ERROR_POLICY_READ_ONLY, message);
         default: /* of writing */
                 return sd_bus_error_set_errnof(error, -r, "%s", message);
         }
@@ -107,6 +109,18 @@ static int method_check_policy(sd_bus_message *m, void *userdata, sd_bus_error *
         return sd_bus_reply_method_return(m, "s", message ?: "");
 }
 
+static int policy_read_only(Bus *b, const char *name, sd_bus_error *error) {
+        const PolicyEntry *e = policy_store_find(b->context.policies, name);
+
+        return sd_bus_error_setf(
+                        error,
+                        CPROF_BUS_ERROR_POLICY_READ_ONLY,
+                        e && e->source == POLICY_SOURCE_OAP
+                                        ? "Policy '%s' comes from SkyWalking's OAP: remove it there, or mask it here."
+                                        : "Policy '%s' comes with a package; mask it instead.",
+                        name);
+}
+
 static int method_remove_policy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *b = userdata;
         const char *name;
@@ -124,11 +138,7 @@ static int method_remove_policy(sd_bus_message *m, void *userdata, sd_bus_error 
         if (r == -ENOENT)
                 return no_such_policy(name, error);
         if (r == -EROFS)
-                return sd_bus_error_setf(
-                                error,
-                                CPROF_BUS_ERROR_POLICY_READ_ONLY,
-                                "Policy '%s' comes with a package; mask it instead.",
-                                name);
+                return policy_read_only(b, name, error);
         if (r < 0)
                 return sd_bus_error_set_errnof(error, -r, "Failed to remove policy '%s': %m", name);
 

@@ -133,9 +133,36 @@ static int cut_drop_ins(const char *name, char *text) {
         return 0;
 }
 
+/* Said before the editor is opened: the daemon would refuse the text. */
+static int check_is_ours(Ctl *c, const char *name) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = policy_rows_open(c, &reply);
+        if (r < 0)
+                return r;
+
+        for (;;) {
+                _cleanup_(policy_row_done) PolicyRow row = {};
+
+                r = policy_rows_next(reply, &row);
+                if (r <= 0)
+                        return r;
+                if (strcmp(row.name, name) == 0 && strcmp(row.source, "oap") == 0)
+                        return log_error_errno(
+                                        EROFS,
+                                        "Policy '%s' comes from SkyWalking's OAP: change it there, or mask it here.",
+                                        name);
+        }
+}
+
 int verb_policy_edit(Ctl *c, int argc, char **argv) {
         _cleanup_(freep) char *text = NULL, *path = NULL;
         int r;
+
+        r = check_is_ours(c, argv[0]);
+        if (r < 0)
+                return r;
 
         r = ctl_call_string(c, "edit the policy", "GetPolicy", argv[0], &text);
         if (r < 0)

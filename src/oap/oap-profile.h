@@ -17,6 +17,12 @@ typedef struct OapProfile OapProfile;
 int oap_profile_new(OapTarget target, const Profile *profile, OapProfile **ret_profile);
 OapProfile *oap_profile_free(OapProfile *p);
 DEFINE_CLEANUP(OapProfile *, oap_profile_free)
+/* Another recording goes on where the one before ended: what is in @profile now is never told. -ENOMEM: as
+ * before. */
+int oap_profile_rebase(OapProfile *p, const Profile *profile);
+/* The run is over, the recording is not: what comes to @profile from now on is never told, until it is based
+ * anew. -ENOMEM: as before. */
+int oap_profile_freeze(OapProfile *p, const Profile *profile);
 
 /* Messages without OapTaskKey, of what was added since. Frames whose names are not in @symbols yet wait for
  * the next flush, unless it is the @last one. Records of equal symbols are one. Counts as told when it
@@ -27,3 +33,5 @@ int oap_profile_flush(
 
 /* All that was told so far: samples, or switches and their time. */
 void oap_profile_told(const OapProfile *p, uint64_t *ret_count, uint64_t *ret_nsec);
+/* Of those, what was told as less than its whole stack, for OAP_PROFILE_STACKS_MAX. */
+uint64_t oap_profile_n_cut(const OapProfile *p);

@@ -9,14 +9,20 @@
  * Identity, in Identity.registration. Conformance items 1 to 7. */
 typedef struct OapRegistry OapRegistry;
 
+/* At least as often; what is done comes earlier, each time by another bit. */
 #define OAP_KEEP_ALIVE_USEC (20 * USEC_PER_SEC)
 #define OAP_REPORT_AGAIN_USEC (200 * USEC_PER_SEC)
 #define OAP_PROCESSES_PER_CALL 256U
+#define OAP_ABSENT_BACKOFF_USEC (5 * USEC_PER_SEC) /* one that the answer left out; doubled each time */
+#define OAP_COMMAND_LINE_MAX 1000U                 /* bytes, as of any other property's value */
 
 /* @agent: the same string for the life of this host, see oap_agent_id(). All borrowed. */
 int oap_registry_new(OapClient *client, const char *agent, OapRegistry **ret_registry);
 OapRegistry *oap_registry_free(OapRegistry *r);
 DEFINE_CLEANUP(OapRegistry *, oap_registry_free)
+
+/* Where command lines are read; borrowed. Without it none are told, and no address of this host. */
+void oap_registry_set_host(OapRegistry *r, const Host *host);
 
 /* Wired to IdentityEvents. A changed pid is reported at once. */
 int oap_registry_add(OapRegistry *r, Identity *i);

@@ -22,7 +22,7 @@ struct Oap {
         usec_t meter_interval_usec, next_meters_usec;
 
         const OapTransportOps *ops;
-        OapTransport *transport;
+        OapTransport *transport; /* the client's, once there is one */
         OapClient *client;
         OapRegistry *registry;
         OapForward *forward;
@@ -98,7 +98,7 @@ static void take_meters(Oap *o, usec_t now_usec) {
 void oap_tick(Oap *o, usec_t now_usec) {
         assert(o);
 
-        oap_meters_tick(o->meters, o->identities);
+        oap_meters_tick(o->meters, o->identities, now_usec);
         take_meters(o, now_usec);
         step(o);
 }
@@ -174,7 +174,14 @@ static int make_parts(Oap *o, const Host *host, const OapConfig *config) {
 
         r = oap_client_new(o->ops, o->transport, seed, on_state, o, &o->client);
         if (r >= 0)
+                r = oap_client_set_addresses(
+                                o->client,
+                                config->addresses[OAP_CHANNEL_MAIN],
+                                config->addresses[OAP_CHANNEL_EBPF]);
+        if (r >= 0)
                 r = oap_registry_new(o->client, agent, &o->registry);
+        if (r >= 0)
+                oap_registry_set_host(o->registry, host);
         if (r >= 0)
                 r = oap_forward_new(o->client, o->registry, &forward_config, &forward_events, &o->forward);
         if (r >= 0)
@@ -256,8 +263,9 @@ Oap *oap_free(Oap *o) {
         oap_policies_free(o->policies);
         oap_forward_free(o->forward);
         oap_registry_free(o->registry);
-        oap_client_free(o->client);
-        if (o->transport)
+        if (o->client)
+                oap_client_free(o->client);
+        else if (o->transport)
                 o->ops->close(o->transport);
         safe_close(o->policies_fd);
         safe_close(o->spool_fd);

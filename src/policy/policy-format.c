@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policy to text: one spelling for each meaning. */
 #include "basic/strbuf.h"
+#include "policy/policy-service.h"
 #include "policy/policy.h"
 
 #include <string.h>
@@ -39,6 +40,15 @@ static void add_list(StrBuf *b, const char *key, char *const *list) {
                 strbuf_add(b, "\n");
 }
 
+/* Each on a line of its own: names may be long, and hold blanks. */
+static void add_services(StrBuf *b, char *const *services) {
+        for (; *services; services++) {
+                strbuf_add(b, "Service=");
+                policy_service_write(b, *services);
+                strbuf_add(b, "\n");
+        }
+}
+
 static void add_profiles(StrBuf *b, unsigned kinds) {
         strbuf_add(b, "Profile=");
         for (int k = 0, n = 0; k < _PROFILE_KIND_MAX; k++)
@@ -72,6 +82,7 @@ int policy_format(const Policy *p, char **ret_text) {
         add_list(&b, "Slice", p->slices);
         add_list(&b, "Exe", p->exes);
         add_list(&b, "User", p->users);
+        add_services(&b, p->services);
         add_profiles(&b, p->kinds);
         strbuf_addf(&b, "Duration=%s\n", timespan_format(p->duration_usec, span));
         strbuf_addf(&b, "Silence=%s\n", timespan_format(p->silence_usec, span));

@@ -4,6 +4,7 @@
 #include "basic/words.h"
 #include "policy/policy-message.h"
 #include "policy/policy-pattern.h"
+#include "policy/policy-service.h"
 
 #include <string.h>
 
@@ -28,19 +29,19 @@ static int set_description(Policy *p, const char *value, char **reterr_what) {
         return 0;
 }
 
-static int set_patterns(PatternKind kind, const char *value, char ***list, char **reterr_what) {
-        char **empty;
+static int reset_list(char ***list) {
+        char **empty = policy_patterns_new();
 
-        if (*value)
-                return policy_patterns_add(kind, value, list, reterr_what);
-
-        empty = policy_patterns_new();
         if (!empty)
                 return -ENOMEM;
 
         policy_patterns_free(*list);
         *list = empty;
         return 0;
+}
+
+static int set_patterns(PatternKind kind, const char *value, char ***list, char **reterr_what) {
+        return *value ? policy_patterns_add(kind, value, list, reterr_what) : reset_list(list);
 }
 
 static int set_unit(Policy *p, const char *value, char **reterr_what) {
@@ -57,6 +58,10 @@ static int set_exe(Policy *p, const char *value, char **reterr_what) {
 
 static int set_user(Policy *p, const char *value, char **reterr_what) {
         return set_patterns(PATTERN_USER, value, &p->users, reterr_what);
+}
+
+static int set_service(Policy *p, const char *value, char **reterr_what) {
+        return *value ? policy_services_add(value, &p->services, reterr_what) : reset_list(&p->services);
 }
 
 static int set_profile(Policy *p, const char *value, char **reterr_what) {
@@ -156,6 +161,7 @@ static const struct {
         { "Slice", set_slice },
         { "Exe", set_exe },
         { "User", set_user },
+        { "Service", set_service },
         { "Profile", set_profile },
         { "Duration", set_duration },
         { "Silence", set_silence },
@@ -165,8 +171,8 @@ static const struct {
 
 const char *const *policy_keys(void) {
         static const char *const names[] = {
-                "Description", "Unit",    "Slice", "Exe",      "User", "Profile",
-                "Duration",    "Silence", "Scope", "Triggers", NULL,
+                "Description", "Unit",     "Slice",   "Exe",   "User",     "Service",
+                "Profile",     "Duration", "Silence", "Scope", "Triggers", NULL,
         };
 
         _Static_assert(ELEMENTSOF(names) == ELEMENTSOF(keys) + 1, "one name per key");

@@ -5,6 +5,7 @@
 #include "policy/policy-keys.h"
 #include "policy/policy-message.h"
 #include "policy/policy-pattern.h"
+#include "policy/policy-service.h"
 #include "policy/policy-uri.h"
 
 #include <string.h>
@@ -279,20 +280,21 @@ static int check_whole(const Parser *parser) {
         const char *path = parser->path;
         int r;
 
-        if (!*p->units && !*p->slices && !*p->exes && !*p->users)
+        if (!*p->units && !*p->slices && !*p->exes && !*p->users && !*p->services)
                 return policy_refuse(
                                 -EINVAL,
                                 reterr_message,
-                                "%s: one of Unit=, Slice=, Exe=, User= is needed",
+                                "%s: one of Unit=, Slice=, Exe=, User=, Service= is needed",
                                 path);
 
         if (policy_patterns_size(p->units) + policy_patterns_size(p->slices) +
-                            policy_patterns_size(p->exes) + policy_patterns_size(p->users) >
+                            policy_patterns_size(p->exes) + policy_patterns_size(p->users) +
+                            policy_services_size(p->services) >
             POLICY_PATTERNS_SIZE_MAX)
                 return policy_refuse(
                                 -EINVAL,
                                 reterr_message,
-                                "%s: Unit=, Slice=, Exe= and User= are longer than %u KiB together",
+                                "%s: Unit=, Slice=, Exe=, User= and Service= are longer than %u KiB together",
                                 path,
                                 POLICY_PATTERNS_SIZE_MAX / 1024);
 
@@ -317,10 +319,11 @@ static int policy_new(const char *name, Policy **ret_policy) {
                 .slices = policy_patterns_new(),
                 .exes = policy_patterns_new(),
                 .users = policy_patterns_new(),
+                .services = policy_patterns_new(),
                 .duration_usec = POLICY_DURATION_DEFAULT,
                 .silence_usec = POLICY_SILENCE_DEFAULT,
         };
-        if (!p->name || !p->units || !p->slices || !p->exes || !p->users)
+        if (!p->name || !p->units || !p->slices || !p->exes || !p->users || !p->services)
                 return -ENOMEM;
 
         *ret_policy = TAKE_PTR(p);

@@ -182,12 +182,13 @@ static size_t count(char *const *list) {
         return n;
 }
 
-/* Takes @pattern in any case. */
-static int add(char ***list, char *pattern, char **reterr_what) {
+int policy_patterns_push(char ***list, char *pattern, char **reterr_what) {
         _cleanup_(freep) char *owned = pattern;
         size_t n = count(*list);
         char **grown;
 
+        if (!pattern)
+                return -ENOMEM;
         if (contains(*list, pattern))
                 return 0;
         if (n >= POLICY_PATTERNS_MAX)
@@ -222,7 +223,7 @@ int policy_patterns_add(PatternKind kind, const char *value, char ***list, char 
                 if (r < 0)
                         return r;
 
-                r = add(list, pattern, reterr_what);
+                r = policy_patterns_push(list, pattern, reterr_what);
                 if (r < 0)
                         return r;
         }

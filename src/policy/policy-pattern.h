@@ -19,6 +19,10 @@ typedef enum PatternKind {
  * valid then, with the words before the bad one. */
 int policy_patterns_add(PatternKind kind, const char *value, char ***list, char **reterr_what);
 
+/* Takes @pattern over in any case; NULL stands for a failed allocation. One that is there is not added
+ * again. Errors as above. */
+int policy_patterns_push(char ***list, char *pattern, char **reterr_what);
+
 /* An empty list, to be freed like any other; NULL when out of memory. */
 char **policy_patterns_new(void);
 void policy_patterns_free(char **list);

@@ -119,6 +119,9 @@ static int scan_directory(PolicyScan *scan, PolicySource source, PolicyProblems 
         size_t n_files = scan->files.n, n_dropins = scan->dropins.n;
         int r;
 
+        if (!scan->directories[source])
+                return 0;
+
         scan->dirs[source] = opendir(scan->directories[source]);
         if (!scan->dirs[source]) {
                 r = -errno;

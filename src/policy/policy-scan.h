@@ -25,7 +25,7 @@ typedef struct PolicyNames {
 } PolicyNames;
 
 typedef struct PolicyScan {
-        const char *const *directories;       /* borrowed, one per source */
+        const char *const *directories;       /* borrowed, one per source; NULL: none */
         DIR *dirs[_POLICY_SOURCE_MAX];        /* NULL: missing or unreadable */
         char *unreadable[_POLICY_SOURCE_MAX]; /* the message why */
         PolicyNames files;                    /* NAME.policy; sorted by name, then source */

@@ -7,8 +7,8 @@
 /* What the files of the store share: policy-store.c owns it, policy-reload.c fills it, policy-write.c
  * changes its files. */
 struct PolicyStore {
-        char *directories[_POLICY_SOURCE_MAX];
-        PolicyEntry *entries; /* sorted by name */
+        char *directories[_POLICY_SOURCE_MAX]; /* NULL: not searched */
+        PolicyEntry *entries;                  /* sorted by name */
         PolicyProblems problems;
         char *no_problems[1]; /* what an empty list looks like */
         PolicyChangeFn fn;

@@ -9,13 +9,19 @@ static const char *const default_directories[] = {
         [POLICY_SOURCE_ETC] = "/etc/cprof/policies.d",
         [POLICY_SOURCE_RUN] = "/run/cprof/policies.d",
         [POLICY_SOURCE_VENDOR] = "/usr/lib/cprof/policies.d",
+        [POLICY_SOURCE_OAP] = "/var/lib/cprof/oap/policies",
 };
+
+const char *policy_source_directory(PolicySource source) {
+        return source >= 0 && source < _POLICY_SOURCE_MAX ? default_directories[source] : NULL;
+}
 
 const char *policy_source_to_string(PolicySource s) {
         static const char *const names[] = {
                 [POLICY_SOURCE_ETC] = "etc",
                 [POLICY_SOURCE_RUN] = "run",
                 [POLICY_SOURCE_VENDOR] = "vendor",
+                [POLICY_SOURCE_OAP] = "oap",
         };
 
         return s >= 0 && s < _POLICY_SOURCE_MAX ? names[s] : NULL;
@@ -57,13 +63,35 @@ int policy_store_new(
         s->fn = fn;
         s->userdata = userdata;
 
-        for (int i = 0; i < _POLICY_SOURCE_MAX; i++) {
-                s->directories[i] = strdup((directories ?: default_directories)[i]);
-                if (!s->directories[i])
-                        return -ENOMEM;
+        for (PolicySource i = 0; i < _POLICY_SOURCE_MAX; i++) {
+                const char *directory = directories      ? directories[i]
+                                : i == POLICY_SOURCE_OAP ? NULL
+                                                         : default_directories[i];
+                int r;
+
+                r = policy_store_set_directory(s, i, directory);
+                if (r < 0)
+                        return r;
         }
 
         *ret_store = TAKE_PTR(s);
+        return 0;
+}
+
+int policy_store_set_directory(PolicyStore *s, PolicySource source, const char *directory) {
+        char *copy = NULL;
+
+        assert(s);
+        assert(source >= 0 && source < _POLICY_SOURCE_MAX);
+
+        if (directory) {
+                copy = strdup(directory);
+                if (!copy)
+                        return -ENOMEM;
+        }
+
+        free(s->directories[source]);
+        s->directories[source] = copy;
         return 0;
 }
 

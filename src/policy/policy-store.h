@@ -12,10 +12,11 @@ typedef enum PolicySource {
         POLICY_SOURCE_ETC,    /* /etc/cprof/policies.d */
         POLICY_SOURCE_RUN,    /* /run/cprof/policies.d */
         POLICY_SOURCE_VENDOR, /* /usr/lib/cprof/policies.d */
+        POLICY_SOURCE_OAP,    /* /var/lib/cprof/oap/policies: written by oap/, what SkyWalking's OAP says */
         _POLICY_SOURCE_MAX,
         _POLICY_SOURCE_INVALID = -EINVAL,
 } PolicySource;
-const char *policy_source_to_string(PolicySource s); /* "etc", "run", "vendor" */
+const char *policy_source_to_string(PolicySource s); /* "etc", "run", "vendor", "oap" */
 
 typedef enum PolicyState {
         POLICY_STATE_LOADED,
@@ -44,8 +45,8 @@ typedef struct PolicyEntry {
  * (added, removed); never called for equal ones. Removals come first. All are borrowed for the call. */
 typedef void (*PolicyChangeFn)(const char *name, Policy *old, Policy *new, void *userdata);
 
-/* @directories: one per PolicySource, absolute; NULL for the defaults. Missing ones are fine and may appear
- * later.
+/* @directories: one per PolicySource, absolute; one that is NULL is not searched. NULL for the defaults,
+ * which are without OAP's: see policy_store_set_directory(). Missing ones are fine and may appear later.
  *
  * NAME.policy: the first directory that has it wins. The .conf files in NAME.policy.d of all directories
  * follow it, in byte order of their file names; of two with the same name that of the directory of higher
@@ -55,6 +56,11 @@ int policy_store_new(
                 const char *const *directories, PolicyChangeFn fn, void *userdata, PolicyStore **ret_store);
 PolicyStore *policy_store_free(PolicyStore *s);
 DEFINE_CLEANUP(PolicyStore *, policy_store_free)
+
+/* Where @source has its policies from the next reload on; NULL: nowhere. */
+int policy_store_set_directory(PolicyStore *s, PolicySource source, const char *directory);
+/* The default one of @source. */
+const char *policy_source_directory(PolicySource source);
 
 /* Reads the search path anew, but not files that are unchanged. A bad file never stops the others; what came
  * from a directory that cannot be read now stays as it was (STALE). *ret_n_bad (may be NULL) counts entries
@@ -72,13 +78,14 @@ char **policy_store_problems(const PolicyStore *s);
  * /etc. A bad name is -EINVAL. */
 
 /* Returns -EINVAL or -EOPNOTSUPP for a bad text, where PATH in the message is NAME.policy; -EEXIST when /etc
- * would win over what is to be written to /run, or when the name is masked; -E2BIG above POLICIES_MAX. All
- * of these have a message and nothing is written; other errors of writing have one, too. */
+ * would win over what is to be written to /run, or when the name is masked; -EROFS for one of OAP's; -E2BIG
+ * above POLICIES_MAX. All of these have a message and nothing is written; other errors of writing have one,
+ * too. */
 int policy_store_add(
                 PolicyStore *s, const char *name, const char *text, bool runtime, char **reterr_message);
 
 /* Deletes NAME.policy and its drop-ins from /etc and /run, but not masks. Returns -ENOENT if neither has it,
- * and -EROFS for a vendor policy, which can only be masked. */
+ * and -EROFS for one of the vendor or of OAP, which can only be masked. */
 int policy_store_remove(PolicyStore *s, const char *name);
 
 /* Links NAME.policy to /dev/null. Returns -EEXIST when a real file is in the way there or, for @runtime, in

@@ -32,16 +32,16 @@ static int look(const PolicyStore *s, PolicySource source, const char *name, Pre
         struct stat st;
         int r;
 
+        *ret = PRESENT_NOTHING;
+        if (!s->directories[source])
+                return 0;
+
         r = make_path(s, source, name, path);
         if (r < 0)
                 return r;
 
-        if (lstat(path, &st) < 0) {
-                if (errno != ENOENT)
-                        return -errno;
-                *ret = PRESENT_NOTHING;
-                return 0;
-        }
+        if (lstat(path, &st) < 0)
+                return errno == ENOENT ? 0 : -errno;
 
         *ret = PRESENT_FILE;
         if (stat(path, &st) >= 0 &&
@@ -103,6 +103,22 @@ check_precedence(const PolicyStore *s, PolicySource target, const char *name, ch
         return 0;
 }
 
+/* A copy in /etc would stay as it is when OAP's changes, which nobody expects who changes it there. */
+static int check_foreign(const PolicyStore *s, const char *name, char **reterr_message) {
+        Present present;
+        int r;
+
+        r = look(s, POLICY_SOURCE_OAP, name, &present);
+        if (r < 0 || present == PRESENT_NOTHING)
+                return r;
+
+        return policy_refuse(
+                        -EROFS,
+                        reterr_message,
+                        "policy '%s' comes from SkyWalking's OAP: change it there, or mask it here",
+                        name);
+}
+
 static int check_text(const char *name, const char *text, char **reterr_message) {
         _cleanup_(policy_unrefp) Policy *p = NULL;
         char path[POLICY_NAME_MAX + sizeof(".policy")];
@@ -135,6 +151,10 @@ int policy_store_add(
                                 POLICY_NAME_MAX);
 
         r = check_text(name, text, reterr_message);
+        if (r < 0)
+                return r;
+
+        r = check_foreign(s, name, reterr_message);
         if (r < 0)
                 return r;
 
@@ -227,8 +247,8 @@ int policy_store_remove(PolicyStore *s, const char *name) {
                         return r;
         }
 
-        if (present[POLICY_SOURCE_VENDOR] == PRESENT_FILE && present[POLICY_SOURCE_ETC] != PRESENT_FILE &&
-            present[POLICY_SOURCE_RUN] != PRESENT_FILE)
+        if (present[POLICY_SOURCE_ETC] != PRESENT_FILE && present[POLICY_SOURCE_RUN] != PRESENT_FILE &&
+            (present[POLICY_SOURCE_VENDOR] == PRESENT_FILE || present[POLICY_SOURCE_OAP] == PRESENT_FILE))
                 return -EROFS;
 
         for (int i = POLICY_SOURCE_ETC; i < POLICY_SOURCE_VENDOR; i++) {

@@ -63,6 +63,7 @@ Policy *policy_unref(Policy *p) {
         policy_patterns_free(p->slices);
         policy_patterns_free(p->exes);
         policy_patterns_free(p->users);
+        policy_patterns_free(p->services);
         policy_drop_triggers(p);
         free(p);
         return NULL;
@@ -114,5 +115,6 @@ bool policy_equal(const Policy *a, const Policy *b) {
                         policy_patterns_equal(a->units, b->units) &&
                         policy_patterns_equal(a->slices, b->slices) &&
                         policy_patterns_equal(a->exes, b->exes) &&
-                        policy_patterns_equal(a->users, b->users) && triggers_equal(a, b);
+                        policy_patterns_equal(a->users, b->users) &&
+                        policy_patterns_equal(a->services, b->services) && triggers_equal(a, b);
 }

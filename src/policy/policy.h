@@ -59,6 +59,7 @@ typedef struct Policy {
         char *name;
         char *description;                       /* may be NULL */
         char **units, **slices, **exes, **users; /* NULL-terminated globs, never NULL; empty = any */
+        char **services;                         /* ditto, but exact names of SkyWalking's services */
         unsigned kinds;                          /* 1 << ProfileKind */
         usec_t duration_usec, silence_usec;
         PolicyScope scope;
@@ -91,16 +92,17 @@ typedef struct PolicyText {
  * the default; a [Trigger] section adds one for each path of URI=, "Triggers=" in [Policy] drops those so
  * far). The grammar:
  *
- *   [Policy]  Description=TEXT   Unit= Slice= Exe= User=GLOB…   Profile=on-cpu off-cpu   Duration=
- *             Silence=TIMESPAN   Scope=process|unit   Triggers=
+ *   [Policy]  Description=TEXT   Unit= Slice= Exe= User=GLOB…   Service=NAME…   Profile=on-cpu off-cpu
+ *             Duration= Silence=TIMESPAN   Scope=process|unit   Triggers=
  *   [Trigger] Metric=NAME Threshold=VALUE Period=TIMESPAN Count=N URI=PATH… URIRegex=RE, or When=, see
  *             policy_trigger_parse()
  *
- * At least one of Unit=, Slice=, Exe=, User= and one [Trigger] are needed. Lists hold several words, without
- * blanks inside, and may be repeated. Units are completed as systemctl does ("nginx" is nginx.service;
- * nested "OUTER/INNER" too). In globs a backslash is an ordinary character. Period=10s and Count=5 when
- * neither is given; Count= is the whole period when only Period= is. Only HTTP metrics have URIs;
- * URI= is for whole paths and wins over URIRegex=. Metrics of units only need Scope=unit.
+ * At least one of Unit=, Slice=, Exe=, User=, Service= and one [Trigger] are needed. Lists hold several
+ * words, without blanks inside (but see policy-service.h), and may be repeated. Units are completed as
+ * systemctl does ("nginx" is nginx.service; nested "OUTER/INNER" too). In globs a backslash is an ordinary
+ * character. Period=10s and Count=5 when neither is given; Count= is the whole period when only Period= is.
+ * Only HTTP metrics have URIs; URI= is for whole paths and wins over URIRegex=. Metrics of units only need
+ * Scope=unit.
  *
  * Pure. On a bad text returns -EINVAL (-EOPNOTSUPP when it names a profile that this build does not have)
  * and *reterr_message = "PATH:LINE: Key=value: what is wrong, did you mean …?", to be freed. -ENOMEM

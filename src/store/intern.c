@@ -75,8 +75,16 @@ static bool find(const Intern *t, uint32_t hash, const void *item, uint32_t *ret
         return false;
 }
 
+static uint32_t fold_hash(uint64_t hash) {
+        return (uint32_t) (hash ^ hash >> 32);
+}
+
+bool intern_find(const Intern *t, uint64_t hash, const void *item, uint32_t *ret_number) {
+        return find(t, fold_hash(hash), item, ret_number);
+}
+
 int intern_add(Intern *t, uint64_t hash, const void *item, uint32_t *ret_number) {
-        uint32_t hash32 = (uint32_t) (hash ^ hash >> 32);
+        uint32_t hash32 = fold_hash(hash);
         int r;
 
         assert(t->item_size > 0);

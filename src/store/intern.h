@@ -27,6 +27,9 @@ void intern_done(Intern *t);
  * from the programs that are profiled. */
 int intern_add(Intern *t, uint64_t hash, const void *item, uint32_t *ret_number);
 
+/* Whether such an item is there. */
+bool intern_find(const Intern *t, uint64_t hash, const void *item, uint32_t *ret_number);
+
 static inline void *intern_item(const Intern *t, uint32_t number) {
         return t->items + (size_t) number * t->item_size;
 }

@@ -136,7 +136,7 @@ int main(int argc, char **argv) {
         if (!mkdtemp(directory))
                 fail(directory);
 
-        const char *const directories[] = { directory, "/nonexistent", "/nonexistent" };
+        const char *const directories[_POLICY_SOURCE_MAX] = { directory, "/nonexistent", "/nonexistent" };
         bench_load(b, directory, directories);
         bench_many(b, directory, directories);
         (void) nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -215,6 +215,7 @@ static void make_stages(BusBed *b) {
         bus_bed_path(b, "etc", directories[POLICY_SOURCE_ETC]);
         bus_bed_path(b, "run", directories[POLICY_SOURCE_RUN]);
         bus_bed_path(b, "vendor", directories[POLICY_SOURCE_VENDOR]);
+        bus_bed_path(b, "oap", directories[POLICY_SOURCE_OAP]);
         bus_bed_path(b, "state", state);
 
         cr_assert_eq(module_table_new(&b->modules), 0);
@@ -232,7 +233,10 @@ static void make_stages(BusBed *b) {
         b->monitor.http = b->http;
         cr_assert_eq(cooldown_new(&b->cooldown), 0);
         cr_assert_eq(policy_store_new(
-                                     (const char *const[]){ directories[0], directories[1], directories[2] },
+                                     (const char *const[_POLICY_SOURCE_MAX]){ directories[0],
+                                                                              directories[1],
+                                                                              directories[2],
+                                                                              directories[3] },
                                      on_policy,
                                      b,
                                      &b->policies),

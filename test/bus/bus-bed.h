@@ -8,7 +8,7 @@
 /* The bus interface on real stages below a temporary directory, with a client on the other end of a socket
  * pair. The machine has web.service (10 "nginx", 11 "worker") and db.service (20, "postgres"). */
 typedef struct BusBed {
-        FakeHost host; /* its root also holds etc, run, vendor and state */
+        FakeHost host; /* its root also holds etc, run, vendor, oap and state */
         FakeProbe fake;
         Probe *probe;
         ModuleTable *modules;

@@ -157,7 +157,7 @@ Test(test_bus_policy, a_bad_policy_is_refused_with_its_line_and_leaves_no_file, 
                   "x.policy:4: When=proces-cpu >= 80%: proces-cpu: unknown metric, did you mean process-cpu?" },
                 { "[Policy]\nUnit=web\nProfile=network\n" CPU_TRIGGER,
                   "x.policy:3: Profile=network: this build does not have network (it has on-cpu, off-cpu)" },
-                { "", "x.policy: one of Unit=, Slice=, Exe=, User= is needed" },
+                { "", "x.policy: one of Unit=, Slice=, Exe=, User=, Service= is needed" },
                 { "Unit=web\n", "x.policy:1: assignment before the first section header" },
         };
 
@@ -304,6 +304,28 @@ Test(test_bus_policy, only_policies_of_the_administrator_are_removed, .init = in
                       CPROF_BUS_ERROR_POLICY_READ_ONLY,
                       "Policy 'pack' comes with a package; mask it instead.");
         expect_state("pack", "vendor", "loaded");
+}
+
+Test(test_bus_policy, policies_of_oap_are_listed_and_left_alone, .init = init, .fini = done) {
+        Row row;
+
+        bus_bed_write(&b,
+                      "oap/oap:on-cpu:shop.policy",
+                      "[Policy]\nService=shop \"order desk\"\n[Trigger]\nWhen=process-cpu >= 80%\n");
+        bus_bed_succeeds(bus_bed_call(&b, "Reload", ""));
+        cr_assert_eq(list_policies(&row, 1), 1);
+        cr_expect_str_eq(row.source, "oap");
+        cr_expect_str_eq(row.state, "loaded");
+        cr_expect_str_eq(row.filters, "Service=shop,Service=order desk");
+
+        bus_bed_fails(bus_bed_call(&b, "RemovePolicy", "s", "oap:on-cpu:shop"),
+                      CPROF_BUS_ERROR_POLICY_READ_ONLY,
+                      "Policy 'oap:on-cpu:shop' comes from SkyWalking's OAP: remove it there, or mask it here.");
+        bus_bed_fails(add("oap:on-cpu:shop", BUS_BED_POLICY, false),
+                      CPROF_BUS_ERROR_POLICY_READ_ONLY,
+                      "policy 'oap:on-cpu:shop' comes from SkyWalking's OAP: change it there, or mask it here");
+        mask("MaskPolicy", "oap:on-cpu:shop", false);
+        expect_state("oap:on-cpu:shop", "etc", "masked");
 }
 
 Test(test_bus_policy,

@@ -148,6 +148,9 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "task info --top=2 --json=short " MOCK_TASK_BOTH, 0, "\"usec\":1400000}" },
                 { "task info " MOCK_TASK_BOTH, 0, "Before: 60 samples of the 4s before" },
                 { "task info " MOCK_TASK_BOTH, 0, "Thinned: every second sample only" },
+                { "task info " MOCK_TASK_BOTH,
+                  0,
+                  "     OAP: on-cpu is task 8f3c\n          off-cpu is not known there: no answer\n" },
                 { "task info --json " MOCK_TASK_BOTH, 0, "\"host_share_ppm\": 3000" },
                 { "task info latest --top=1", 0, "90.0   90.0   90    90 hot" },
                 { "task info nope", 1, "No task 'nope'." },
@@ -276,6 +279,14 @@ Test(cprofctl, edit_leaves_drop_ins_alone_and_a_text_as_it_was, .init = start) {
         /* Succeeds, and changes nothing, only if the drop-in's unit is not in the text. */
         (void) setenv("SYSTEMD_EDITOR", "sh -c '! grep apache2 \"$1\"' -", 1);
         expect("policy edit web </dev/null", 0, "Nothing was changed.");
+}
+
+Test(cprofctl, no_editor_is_opened_for_a_policy_of_oap, .init = start) {
+        (void) setenv("SYSTEMD_EDITOR", "echo opened", 1);
+        expect("policy add oap:on-cpu:shop --unit=x --when='process-cpu >= 80%'", 0, "oap:on-cpu:shop");
+        expect("policy edit oap:on-cpu:shop </dev/null",
+               1,
+               "Policy 'oap:on-cpu:shop' comes from SkyWalking's OAP: change it there, or mask it here.");
 }
 
 Test(cprofctl, status_of_a_daemon_that_does_not_run_is_3) {

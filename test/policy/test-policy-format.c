@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "basic/strbuf.h"
+#include "policy/policy-service.h"
 #include "policy/policy.h"
 
 #include <criterion/criterion.h>
@@ -106,11 +107,15 @@ static void add_random_policy(Random *g, StrBuf *b) {
         static const char *const slices[] = { "web-*-", "user.slice/[a-z]x" };
         static const char *const exes[] = { "/usr/bin/p", "*/py?hon", "/opt/\xc3\xa4\xc3\xb6/[!a]" };
         static const char *const users[] = { "www-data", "", "a*" };
+        static const char *const services[] = { "shop", "group::name", "\xe5\xba\x97", "\\x2d", "'q'" };
         static const char *const texts[] = { "plain", "a = b # c", "ends in \\ ", "\xe2\x9c\x93; [x]" };
 
         strbuf_add(b, "[Policy]\nUnit=always\n");
         add_words(g, b, "Unit", units, ELEMENTSOF(units));
         strbuf_addf(b, "Unit=also\n");
+        add_words(g, b, "Service", services, ELEMENTSOF(services));
+        if (draw(g, 2))
+                strbuf_add(b, "Service=a \"b  c\" \"\\\"\\\\\" \t\"\\x0a\\x7F\" \"\\xe5\\xba\\x97\"\n");
         add_words(g, b, "Slice", slices, ELEMENTSOF(slices));
         if (draw(g, 2)) {
                 add_words(g, b, "Exe", exes, ELEMENTSOF(exes));
@@ -141,6 +146,70 @@ Test(policy_format, random_policies_read_back_equal) {
         }
 }
 
+Test(policy_format, names_of_services_are_quoted_where_they_have_to_be) {
+        static const struct {
+                const char *name, *written;
+        } rows[] = {
+                { "shop", "shop" },
+                { "group::name", "group::name" },
+                { "#1;", "#1;" },
+                { "\xe5\xba\x97", "\xe5\xba\x97" },
+                { "a b", "\"a b\"" },
+                { " ", "\" \"" },
+                { "say \"hi\"", "\"say \\\"hi\\\"\"" },
+                { "end\\", "\"end\\\\\"" },
+                { "two\nlines\t\x7f", "\"two\\x0alines\\x09\\x7f\"" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_(strbuf_done) StrBuf b = {};
+                _cleanup_(freep) char *text = NULL;
+                Policy *p;
+
+                strbuf_add(&b, "[Policy]\nService=");
+                policy_service_write(&b, rows[i].name);
+                strbuf_add(&b, "\n[Trigger]\nWhen=system-load >= 1\n");
+                cr_assert_eq(strbuf_finish(&b, &text), 0);
+                cr_expect(strstr(text, rows[i].written), "%s", text);
+
+                p = parse_good(text);
+                cr_expect_str_eq(p->services[0], rows[i].name);
+                cr_expect_null(p->services[1]);
+                policy_unref(p);
+                check_round_trip(text);
+        }
+}
+
+Test(policy_format, a_backslash_outside_of_quotes_is_one) {
+        _cleanup_(policy_unrefp) Policy *p = parse_good(
+                        "[Policy]\nService=dev\\x2ddisk b  b\n[Trigger]\nWhen=system-load >= 1\n");
+
+        cr_expect_str_eq(p->services[0], "dev\\x2ddisk");
+        cr_expect_str_eq(p->services[1], "b");
+        cr_expect_null(p->services[2]);
+}
+
+Test(policy_format, the_largest_names_of_services_read_back_equal) {
+        _cleanup_(strbuf_done) StrBuf b = {};
+        _cleanup_(freep) char *text = NULL;
+        char name[POLICY_SERVICE_BYTES_MAX + 1];
+
+        memset(name, '\n', sizeof(name) - 1);
+        name[sizeof(name) - 1] = '\0';
+
+        strbuf_add(&b, "[Policy]\n");
+        for (unsigned i = 0; i < 15; i++) {
+                name[0] = (char) ('a' + i);
+                strbuf_add(&b, "Service=");
+                policy_service_write(&b, name);
+                strbuf_add(&b, "\n");
+        }
+        strbuf_add(&b, "[Trigger]\nWhen=system-load >= 1\n");
+        cr_assert_eq(strbuf_finish(&b, &text), 0);
+
+        check_round_trip(text);
+}
+
 Test(policy_format, the_largest_policy_reads_back_equal) {
         _cleanup_(strbuf_done) StrBuf b = {};
         _cleanup_(freep) char *text = NULL;
@@ -168,6 +237,7 @@ Test(policy_format, spelling_and_order_make_no_difference) {
                 "Scope=process\n[Trigger]\nMetric=system-load\nThreshold=2.0\nPeriod=10\nCount=5\n"
                 "[Trigger]\nWhen=system-load>=1 for 5 of 10s\n",
                 BASE "[Policy]\nUnit=\nUnit=a b a\nDescription=\n",
+                BASE "[Policy]\nService=x \"y z\"\nService=\n",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(same); i++)
@@ -187,6 +257,8 @@ Test(policy_format, each_difference_in_meaning_counts) {
                 BASE "[Policy]\nSlice=c\n",
                 BASE "[Policy]\nExe=/y\n",
                 BASE "[Policy]\nUser=c\n",
+                BASE "[Policy]\nService=c\n",
+                BASE "[Policy]\nService=d\n",
                 BASE "[Policy]\nDuration=601\n",
                 BASE "[Policy]\nSilence=601\n",
                 BASE "[Policy]\nExe=\n",

@@ -85,7 +85,7 @@ Test(policy_load, what_is_no_text_is_told) {
                         PROBLEMS("etc/a.policy: larger than 64 KiB",
                                  "etc/b.policy:3: NUL byte, expected text",
                                  "etc/c.policy:2: not valid UTF-8",
-                                 "etc/d.policy: one of Unit=, Slice=, Exe=, User= is needed"));
+                                 "etc/d.policy: one of Unit=, Slice=, Exe=, User=, Service= is needed"));
 }
 
 Test(policy_load, a_file_that_stops_being_one_leaves_its_last_good_version) {

@@ -195,12 +195,58 @@ Test(policy_refusals, bad_triggers_are_refused_at_the_line_to_blame) {
         check_rows(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+static void check_refused(const char *text, size_t length, const char *expected) {
+        _cleanup_(freep) char *message = NULL;
+        PolicyText t = { .path = "web.policy", .text = text, .length = length };
+        Policy *p = NULL;
+
+        cr_expect_eq(policy_parse("web", &t, 1, &p, &message), -EINVAL);
+        cr_expect_str_eq(message ?: "(none)", expected, "%s", message ?: "(none)");
+}
+
+#define EIGHTY_ZEROS "00000000000000000000000000000000000000000000000000000000000000000000000000000000"
+
+Test(policy_refusals, names_of_services) {
+        static const BadRow rows[] = {
+                { "[Policy]\nService=\"a\n" TRIGGER,
+                  "web.policy:2: Service=\"a: a quotation mark is not closed" },
+                { "[Policy]\nService=\"a\"b\n" TRIGGER,
+                  "web.policy:2: Service=\"a\"b: expected a blank behind the quotation mark" },
+                { "[Policy]\nService=a\"b\n" TRIGGER,
+                  "web.policy:2: Service=a\"b: a name with a quotation mark in it is written \"in \\\" quotes\"" },
+                { "[Policy]\nService=x \"\"\n" TRIGGER, "web.policy:2: Service=x \"\": a name of nothing" },
+                { "[Policy]\nService=\"\\x00\"\n" TRIGGER,
+                  "web.policy:2: Service=\"\\x00\": in quotes a backslash is written \\\\, a quotation mark \\\", "
+                  "another byte \\xHH" },
+                { "[Policy]\nService=\"\\n\"\n" TRIGGER,
+                  "web.policy:2: Service=\"\\n\": in quotes a backslash is written \\\\, a quotation mark \\\", "
+                  "another byte \\xHH" },
+                { "[Policy]\nService=\"\\xff\"\n" TRIGGER,
+                  "web.policy:2: Service=\"\\xff\": a name is not valid UTF-8" },
+                { "[Trigger]\nService=a\n",
+                  "web.policy:2: Service=a: not a key of [Trigger], it belongs into [Policy]" },
+                { "[Policy]\nServices=a\n" TRIGGER,
+                  "web.policy:2: Services=a: unknown key in [Policy], did you mean Service=?" },
+        };
+        _cleanup_(freep) char *text = NULL;
+        StrBuf b = {};
+
+        check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+
+        strbuf_addf(&b, "[Policy]\nService=%0513u\n%s", 0, TRIGGER);
+        cr_assert_eq(strbuf_finish(&b, &text), 0);
+        check_refused(text,
+                      strlen(text),
+                      "web.policy:2: Service=" EIGHTY_ZEROS "…: a name is longer than 512 bytes");
+}
+
 Test(policy_refusals, what_is_missing_altogether_is_named) {
         static const BadRow rows[] = {
-                { "", "web.policy: one of Unit=, Slice=, Exe=, User= is needed" },
+                { "", "web.policy: one of Unit=, Slice=, Exe=, User=, Service= is needed" },
                 { "[Policy]\nDescription=x\n" TRIGGER,
-                  "web.policy: one of Unit=, Slice=, Exe=, User= is needed" },
-                { UNIT "Unit=\n" TRIGGER, "web.policy: one of Unit=, Slice=, Exe=, User= is needed" },
+                  "web.policy: one of Unit=, Slice=, Exe=, User=, Service= is needed" },
+                { UNIT "Unit=\n" TRIGGER,
+                  "web.policy: one of Unit=, Slice=, Exe=, User=, Service= is needed" },
                 { UNIT "Scope=unit\nExe=/usr/bin/x\n" TRIGGER,
                   "web.policy: Scope=unit: Exe= and User= tell processes apart, not units; use Unit= or Slice=" },
                 { UNIT "Scope=unit\nUser=root\n" TRIGGER,
@@ -210,15 +256,6 @@ Test(policy_refusals, what_is_missing_altogether_is_named) {
         };
 
         check_rows(rows, sizeof(rows) / sizeof(rows[0]));
-}
-
-static void check_refused(const char *text, size_t length, const char *expected) {
-        _cleanup_(freep) char *message = NULL;
-        PolicyText t = { .path = "web.policy", .text = text, .length = length };
-        Policy *p = NULL;
-
-        cr_expect_eq(policy_parse("web", &t, 1, &p, &message), -EINVAL);
-        cr_expect_str_eq(message ?: "(none)", expected, "%s", message ?: "(none)");
 }
 
 Test(policy_refusals, what_grows_has_a_limit) {
@@ -250,7 +287,7 @@ Test(policy_refusals, what_grows_has_a_limit) {
         cr_assert_eq(strbuf_finish(&b, &text), 0);
         check_refused(text,
                       strlen(text),
-                      "web.policy: Unit=, Slice=, Exe= and User= are longer than 32 KiB together");
+                      "web.policy: Unit=, Slice=, Exe=, User= and Service= are longer than 32 KiB together");
         free(TAKE_PTR(text));
 
         strbuf_addf(&b, "[Policy]\nDescription=%01025d\n", 0);

@@ -322,11 +322,67 @@ Test(policy_store, the_example_and_the_fixtures_load) {
         policy_store_free(TAKE_PTR(s));
         log = (ChangeLog){};
         cr_assert_eq(policy_store_new(
-                                     (const char *[]){ list[0], "/nonexistent", "/nonexistent" },
+                                     (const char *[_POLICY_SOURCE_MAX]){
+                                                     list[0], "/nonexistent", "/nonexistent" },
                                      on_policy_change,
                                      &log,
                                      &s),
                      0);
         cr_expect_eq(reload(s), 0);
         expect_log(&log, "+example +http");
+}
+
+Test(policy_store, oaps_directory_is_the_last_one) {
+        _cleanup_(freep) char *text = NULL, *path = NULL;
+        SETUP;
+
+        tree_put(&t, "oap/web.policy", GOOD_POLICY);
+        tree_put(&t, "etc/web.policy.d/x.conf", "[Policy]\nDuration=1min\n");
+        cr_expect_eq(reload(s), 0);
+        cr_expect_eq(policy_store_find(s, "web")->source, POLICY_SOURCE_OAP);
+        cr_expect_str_eq(policy_source_to_string(POLICY_SOURCE_OAP), "oap");
+        cr_expect_eq(policy_store_find(s, "web")->policy->duration_usec, USEC_PER_MINUTE);
+        cr_assert_eq(policy_store_get_text(s, "web", &text, &path), 0);
+        cr_expect_str_eq(path, tree_path(&t, "oap/web.policy"));
+        cr_expect(strstr(text, GOOD_POLICY) == text, "%s", text);
+
+        tree_put(&t, "vendor/web.policy", OTHER_POLICY);
+        cr_expect_eq(reload(s), 0);
+        cr_expect_eq(policy_store_find(s, "web")->source, POLICY_SOURCE_VENDOR);
+        expect_log(&log, "+web *web");
+}
+
+Test(policy_store, a_source_without_a_directory_is_not_searched) {
+        SETUP;
+
+        tree_put(&t, "oap/web.policy", GOOD_POLICY);
+        tree_put(&t, "oap/db.policy.d/x.conf", "[Policy]\nDuration=1min\n");
+        tree_put(&t, "etc/db.policy", GOOD_POLICY);
+        reload(s);
+        expect_log(&log, "+db +web");
+        cr_expect_eq(policy_store_find(s, "db")->policy->duration_usec, USEC_PER_MINUTE);
+
+        cr_assert_eq(policy_store_set_directory(s, POLICY_SOURCE_OAP, NULL), 0);
+        cr_expect_eq(reload(s), 0);
+        expect_log(&log, "-web *db");
+        cr_expect_eq(policy_store_add(s, "web", GOOD_POLICY, false, NULL), 0);
+        cr_expect_eq(policy_store_remove(s, "web"), 0);
+        cr_expect_eq(policy_store_remove(s, "web"), -ENOENT);
+        expect_log(&log, "+web -web");
+
+        cr_assert_eq(policy_store_set_directory(s, POLICY_SOURCE_OAP, t.list[POLICY_SOURCE_OAP]), 0);
+        cr_expect_eq(reload(s), 0);
+        expect_log(&log, "*db +web");
+}
+
+Test(policy_store, oaps_directory_is_no_default) {
+        _cleanup_(policy_store_freep) PolicyStore *s = NULL;
+
+        cr_assert_eq(policy_store_new(NULL, NULL, NULL, &s), 0);
+        cr_expect_str_eq(policy_source_directory(POLICY_SOURCE_OAP), "/var/lib/cprof/oap/policies");
+        cr_expect_str_eq(policy_source_directory(POLICY_SOURCE_ETC), "/etc/cprof/policies.d");
+        cr_expect_null(policy_source_directory(_POLICY_SOURCE_MAX));
+        cr_assert_eq(policy_store_reload(s, NULL), 0);
+        for (PolicyEntry *e = policy_store_entries(s); e; e = e->hh.next)
+                cr_expect_neq(e->source, POLICY_SOURCE_OAP);
 }

@@ -83,7 +83,7 @@ Test(policy_write, a_bad_text_is_not_written) {
                    "",
                    true,
                    -EINVAL,
-                   "none.policy: one of Unit=, Slice=, Exe=, User= is needed");
+                   "none.policy: one of Unit=, Slice=, Exe=, User=, Service= is needed");
         cr_expect_eq(policy_store_add(s, "none", "", true, NULL), -EINVAL);
 
         expect_file(&t, "etc/web.policy", GOOD_POLICY);
@@ -302,4 +302,30 @@ Test(policy_write, the_text_is_that_of_the_files) {
         cr_assert_eq(policy_store_get_text(s, "masked", &text, NULL), 0);
         cr_expect_str_eq(text, "");
         cr_expect_eq(policy_store_get_text(s, "nothing", &text, NULL), -ENOENT);
+}
+
+Test(policy_write, one_of_oaps_is_neither_replaced_nor_removed_but_masked) {
+        _cleanup_(freep) char *message = NULL;
+        SETUP;
+
+        tree_put(&t, "oap/oap:on-cpu:shop.policy", GOOD_POLICY);
+        reload(s);
+
+        cr_expect_eq(policy_store_remove(s, "oap:on-cpu:shop"), -EROFS);
+        cr_expect_eq(policy_store_add(s, "oap:on-cpu:shop", OTHER_POLICY, false, &message), -EROFS);
+        cr_expect_str_eq(
+                        message,
+                        "policy 'oap:on-cpu:shop' comes from SkyWalking's OAP: change it there, or mask it here");
+        cr_expect(!tree_has(&t, "etc/oap:on-cpu:shop.policy"));
+        expect_log(&log, "+oap:on-cpu:shop");
+
+        cr_expect_eq(policy_store_mask(s, "oap:on-cpu:shop", true), 0);
+        expect_entry(&t, s, "oap:on-cpu:shop", POLICY_STATE_MASKED, NULL);
+        cr_expect_eq(policy_store_unmask(s, "oap:on-cpu:shop", true), 0);
+        expect_log(&log, "-oap:on-cpu:shop +oap:on-cpu:shop");
+
+        /* what is above it can go */
+        tree_put(&t, "etc/oap:on-cpu:shop.policy", OTHER_POLICY);
+        cr_expect_eq(policy_store_remove(s, "oap:on-cpu:shop"), 0);
+        cr_expect_eq(policy_store_find(s, "oap:on-cpu:shop")->source, POLICY_SOURCE_OAP);
 }

@@ -2,6 +2,7 @@
 #include "policy/watch-match.h"
 
 #include "fake/fake-subjects.h"
+#include "target/identity.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -139,5 +140,51 @@ Test(test_watch_match, globs_select_units, .init = make_units) {
                              i,
                              row->policy,
                              row->unit->name);
+        }
+}
+
+static Identity shop = { .service = (char *) "shop", .instance = (char *) "a", .process = (char *) "p" };
+static Identity desk = { .service = (char *) "order desk",
+                         .instance = (char *) "a",
+                         .process = (char *) "p" };
+
+Test(test_watch_match, a_service_selects_what_is_registered_for_it, .init = make_units) {
+        static const struct {
+                const char *policy;
+                const Identity *identity;
+                bool expected;
+        } rows[] = {
+                { "Service=shop", &shop, true },
+                { "Service=shop", &desk, false },
+                { "Service=shop", NULL, false },
+                { "Service=sho?", &shop, false },
+                { "Service=*", &shop, false },
+                { "Service=Shop", &shop, false },
+                { "Service=\"order desk\"", &desk, true },
+                { "Service=order desk", &desk, false },
+                { "Service=x shop", &shop, true },
+                { "Service=shop\nUnit=nginx.service", &shop, true },
+                { "Service=shop\nUnit=php.service", &shop, false },
+                { "Unit=nginx.service", NULL, true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                const Row row = { .policy = rows[i].policy };
+                _cleanup_(policy_unrefp) Policy *p = policy_of_row(&row, POLICY_SCOPE_PROCESS);
+                _cleanup_(policy_unrefp) Policy *u = policy_of_row(&row, POLICY_SCOPE_UNIT);
+                Process process = fake_process(10, "worker", &nginx);
+
+                process.identity = (Identity *) rows[i].identity;
+                cr_expect_eq(policy_matches_process(p, &process), rows[i].expected, "row %zu", i);
+                cr_expect_not(policy_matches_process(u, &process), "row %zu", i);
+
+                nginx.identity = (Identity *) rows[i].identity;
+                cr_expect_eq(policy_matches_unit(u, &nginx), rows[i].expected, "row %zu", i);
+                /* a unit that is registered as a whole is what SkyWalking takes for a process */
+                cr_expect_eq(policy_matches_unit(p, &nginx),
+                             rows[i].expected && rows[i].identity,
+                             "row %zu",
+                             i);
+                nginx.identity = NULL;
         }
 }
