@@ -98,7 +98,7 @@ static void take_meters(Oap *o, usec_t now_usec) {
 void oap_tick(Oap *o, usec_t now_usec) {
         assert(o);
 
-        oap_meters_tick(o->meters, o->identities);
+        oap_meters_tick(o->meters, o->identities, now_usec);
         take_meters(o, now_usec);
         step(o);
 }

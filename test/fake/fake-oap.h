@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An OAP for tests: a gRPC server in a process of its own (test/fake/fake-oap-main.c), so that it can be
+/* An OAP for tests: a gRPC server in a process of its own (test/fake/fake-oap-main.c;
+ * $CPROF_FAKE_OAP, as meson sets it), so that it can be
  * stopped, frozen and killed as a real one. It records every call, and answers as OAP does, or as the test
  * says; what it is told takes effect with the next call, without talking to it. Everything that fails here
  * ends the test. Not for several threads.
@@ -34,8 +35,6 @@ typedef struct FakeOapOptions {
         const char *certificate, *key, *client_ca;
         size_t receive_max;   /* bytes of a message; 0: any */
         unsigned streams_max; /* calls at once on one connection; 0: any, OAP 9.5: 4 */
-        /* Not gRPC at all: each connection is sent these bytes and left open. */
-        const char *raw;
 } FakeOapOptions;
 
 /* @options NULL: all zero. It listens when this returns. It ends with the test's process. */

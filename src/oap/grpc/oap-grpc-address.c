@@ -36,10 +36,12 @@ static int target_of_path(const char *word, char **ret, char **reterr_message) {
 
         if (path[0] != '/' || strspn(path, "/") == strlen(path))
                 return og_refuse(reterr_message, "'%s': the path of a socket has to begin with '/'", word);
+        if (strcspn(path, "%?#") < strlen(path))
+                return og_refuse(reterr_message, "'%s': no '%%', '?' or '#' in the path of a socket", word);
         if (strlen(path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
                 return og_refuse(reterr_message, "'%s': the path of a socket is too long", word);
 
-        /* not "unix:/PATH": what a call's peer is named, see og_call_peer() */
+        /* not "unix:/PATH": what a call's peer is named, see call_peer() */
         return asprintf(ret, "unix://%s", path) < 0 ? -ENOMEM : 0;
 }
 
@@ -86,6 +88,22 @@ static int target_of_word(const char *word, char **ret, char **reterr_message) {
         return target_of_host(word, ret, reterr_message);
 }
 
+static int route_add(OgRoute *route, const char *word, char **reterr_message) {
+        OgAddress *a = &route->addresses[route->n];
+        int r;
+
+        if (route->n == OG_ADDRESSES_MAX)
+                return og_refuse(reterr_message, "more than %u addresses", OG_ADDRESSES_MAX);
+
+        r = target_of_word(word, &a->target, reterr_message);
+        if (r < 0)
+                return r;
+
+        route->n++;
+        a->text = strdup(word);
+        return a->text ? 0 : -ENOMEM;
+}
+
 int og_route_init(OgRoute *route, const char *text, char **reterr_message) {
         char *copy, *word, *rest = NULL;
         int r = 0;
@@ -94,18 +112,8 @@ int og_route_init(OgRoute *route, const char *text, char **reterr_message) {
         if (!copy)
                 return -ENOMEM;
 
-        for (word = strtok_r(copy, BLANKS, &rest); r == 0 && word; word = strtok_r(NULL, BLANKS, &rest)) {
-                char *target;
-
-                if (route->n == OG_ADDRESSES_MAX) {
-                        r = og_refuse(reterr_message, "more than %u addresses", OG_ADDRESSES_MAX);
-                        break;
-                }
-
-                r = target_of_word(word, &target, reterr_message);
-                if (r == 0)
-                        route->addresses[route->n++] = (OgAddress){ .target = target };
-        }
+        for (word = strtok_r(copy, BLANKS, &rest); r == 0 && word; word = strtok_r(NULL, BLANKS, &rest))
+                r = route_add(route, word, reterr_message);
 
         free(copy);
         if (r == 0 && route->n == 0)
@@ -118,6 +126,7 @@ void og_route_done(OgRoute *route) {
         for (size_t i = 0; i < route->n; i++) {
                 (void) og_link_unref(route->addresses[i].link);
                 free(route->addresses[i].target);
+                free(route->addresses[i].text);
         }
 
         *route = (OgRoute){};

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One call: at most one attempt for each address, each with two batches of operations under way at the most:
- * what is waited for all the time (the answer and the status), and the message that is written now. They
- * come back in any order; an attempt is over when both have. */
+/* One call: at most one attempt for each address, each with up to three batches of operations under way:
+ * what is waited for all the time (the answer and the status), the headers, and the message that is written
+ * now. They come back in any order; an attempt is over when all have. */
 
 struct OapCall {
         OapTransport *transport;
@@ -32,9 +32,10 @@ struct OapCall {
         OgLink *link;
         grpc_call *call;
         unsigned n_batches; /* under way */
-        OgBatch answer, write;
+        OgBatch answer, headers, write;
         size_t n_written;
         bool answered;
+        bool has_left; /* the headers were sent */
         grpc_metadata authentication;
         grpc_metadata_array initial, trailing;
         grpc_byte_buffer *response;
@@ -89,31 +90,17 @@ static void attempt_fail(OapCall *c, const char *message) {
         og_queue_push(c->transport, &c->answer);
 }
 
-/* The next message, and the end of the stream with the last one. */
-static void write_next(OapCall *c) {
-        bool has_message = c->n_written < c->n_messages;
-        grpc_op ops[2] = {};
-        size_t n = 0;
+static bool batch_start(OapCall *c, OgBatch *batch, const grpc_op *ops, size_t n) {
+        if (grpc_call_start_batch(c->call, ops, n, batch, NULL) != GRPC_CALL_OK)
+                return false;
 
-        if (has_message)
-                ops[n++] = (grpc_op){ .op = GRPC_OP_SEND_MESSAGE,
-                                      .data.send_message.send_message = c->messages[c->n_written++] };
-        if (c->n_written == c->n_messages)
-                ops[n++] = (grpc_op){ .op = GRPC_OP_SEND_CLOSE_FROM_CLIENT };
-
-        if (grpc_call_start_batch(c->call, ops, n, &c->write, NULL) == GRPC_CALL_OK)
-                c->n_batches++;
-        else
-                (void) grpc_call_cancel(c->call, NULL); /* it is over, and the answer says why */
+        c->n_batches++;
+        return true;
 }
 
-/* Headers go out and everything that can come is waited for from the start: a server may end a call at any
- * time. */
+/* Everything that can come is waited for from the start: a server may end a call at any time. */
 static bool answer_await(OapCall *c) {
-        grpc_op ops[] = {
-                { .op = GRPC_OP_SEND_INITIAL_METADATA,
-                  .data.send_initial_metadata = { .count = c->transport->has_token,
-                                                  .metadata = &c->authentication } },
+        const grpc_op ops[] = {
                 { .op = GRPC_OP_RECV_INITIAL_METADATA,
                   .data.recv_initial_metadata.recv_initial_metadata = &c->initial },
                 { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &c->response },
@@ -123,12 +110,29 @@ static bool answer_await(OapCall *c) {
                                                   .status_details = &c->details } },
         };
 
-        if (grpc_call_start_batch(c->call, ops, sizeof(ops) / sizeof(ops[0]), &c->answer, NULL) !=
-            GRPC_CALL_OK)
-                return false;
+        return batch_start(c, &c->answer, ops, sizeof(ops) / sizeof(ops[0]));
+}
 
-        c->n_batches++;
-        return true;
+static bool headers_send(OapCall *c) {
+        const grpc_op op = { .op = GRPC_OP_SEND_INITIAL_METADATA,
+                             .data.send_initial_metadata = { .count = c->transport->has_token,
+                                                             .metadata = &c->authentication } };
+
+        return batch_start(c, &c->headers, &op, 1);
+}
+
+/* The next message, and the end of the stream with the last one. */
+static bool write_next(OapCall *c) {
+        grpc_op ops[2] = {};
+        size_t n = 0;
+
+        if (c->n_written < c->n_messages)
+                ops[n++] = (grpc_op){ .op = GRPC_OP_SEND_MESSAGE,
+                                      .data.send_message.send_message = c->messages[c->n_written++] };
+        if (c->n_written == c->n_messages)
+                ops[n++] = (grpc_op){ .op = GRPC_OP_SEND_CLOSE_FROM_CLIENT };
+
+        return batch_start(c, &c->write, ops, n);
 }
 
 static int attempt_start(OapCall *c) {
@@ -139,7 +143,7 @@ static int attempt_start(OapCall *c) {
 
         c->n_attempts++;
         c->n_written = 0;
-        c->answered = false;
+        c->answered = c->has_left = false;
         grpc_metadata_array_init(&c->initial);
         grpc_metadata_array_init(&c->trailing);
         c->call = grpc_channel_create_call(
@@ -152,10 +156,10 @@ static int attempt_start(OapCall *c) {
                         c->deadline,
                         NULL);
 
-        if (answer_await(c))
-                write_next(c);
-        else
+        if (!answer_await(c))
                 attempt_fail(c, "gRPC does not start the call");
+        else if (!headers_send(c) || !write_next(c))
+                (void) grpc_call_cancel(c->call, NULL); /* the answer says why */
 
         return 0;
 }
@@ -175,7 +179,7 @@ static OapCall *call_new(OapTransport *t, const OapCallRequest *request) {
 
         c->transport = t;
         c->route = og_route_of(t, request->channel);
-        c->answer.call = c->write.call = c;
+        c->answer.call = c->headers.call = c->write.call = c;
         c->method = grpc_slice_from_copied_string(request->method);
         c->details = grpc_empty_slice();
         c->authentication = (grpc_metadata){ .key = grpc_slice_from_static_string("authentication"),
@@ -233,18 +237,19 @@ void og_call_cancel(OapCall *c) {
                 (void) grpc_call_cancel(c->call, NULL);
 }
 
-/* The address that the call went to, to be freed by gpr_free(); NULL: to none, it never left us. */
+/* The address that the call went to, to be freed; NULL: to none. */
 static char *call_peer(const OapCall *c) {
-        char *peer = grpc_call_get_peer(c->call), *target = grpc_channel_get_target(c->link->channel);
-        bool is_none = !peer || strcmp(peer, "unknown") == 0 || (target && strcmp(peer, target) == 0);
+        char *peer = grpc_call_get_peer(c->call), *target = grpc_channel_get_target(c->link->channel), *copy;
 
+        /* gRPC knows it when the server has said something; else it was this one */
+        if (peer && strcmp(peer, "unknown") != 0 && (!target || strcmp(peer, target) != 0))
+                copy = strdup(peer);
+        else
+                copy = c->has_left ? strdup(c->address->text) : NULL;
+
+        gpr_free(peer);
         gpr_free(target);
-        if (is_none) {
-                gpr_free(peer);
-                return NULL;
-        }
-
-        return peer;
+        return copy;
 }
 
 static void call_tell(OapCall *c, const char *peer) {
@@ -266,21 +271,24 @@ static void call_tell(OapCall *c, const char *peer) {
         gpr_free(message);
 }
 
-/* What never left us may be said to another address: it cannot be done twice. */
-static bool call_may_go_on(const OapCall *c, const char *peer) {
-        return c->status == GRPC_STATUS_UNAVAILABLE && !peer && !c->cancelled &&
+/* What never left us may be said to another address: it cannot be done twice. A connection that broke in
+ * the middle of the headers would be idle now. */
+static bool call_may_go_on(const OapCall *c) {
+        return c->status == GRPC_STATUS_UNAVAILABLE && !c->has_left && !c->cancelled &&
                         c->n_attempts < c->route->n &&
+                        grpc_channel_check_connectivity_state(c->link->channel, 0) ==
+                        GRPC_CHANNEL_TRANSIENT_FAILURE &&
                         gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), c->deadline) < 0;
 }
 
 static void attempt_over(OapCall *c) {
         char *peer = call_peer(c);
-        bool goes_on = false;
+        bool goes_on = call_may_go_on(c);
 
         if (c->status == GRPC_STATUS_UNAVAILABLE || c->status == GRPC_STATUS_DEADLINE_EXCEEDED)
                 og_route_failed(c->route, c->address, c->link);
 
-        if (call_may_go_on(c, peer)) {
+        if (goes_on) {
                 sigset_t before;
 
                 attempt_done(c);
@@ -293,7 +301,7 @@ static void attempt_over(OapCall *c) {
                 call_tell(c, peer);
                 (void) og_call_free(c);
         }
-        gpr_free(peer);
+        free(peer);
 }
 
 void og_call_batch_done(OgBatch *batch) {
@@ -302,8 +310,11 @@ void og_call_batch_done(OgBatch *batch) {
         c->n_batches--;
         if (batch == &c->answer)
                 c->answered = true;
-        else if (batch->ok && !c->answered && !c->cancelled && c->n_written < c->n_messages)
-                write_next(c);
+        else if (batch == &c->headers)
+                c->has_left = batch->ok;
+        else if (batch->ok && !c->answered && !c->cancelled && c->n_written < c->n_messages &&
+                 !write_next(c))
+                (void) grpc_call_cancel(c->call, NULL);
 
         if (c->n_batches == 0)
                 attempt_over(c);

@@ -27,6 +27,7 @@ typedef struct OgLink {
 } OgLink;
 
 typedef struct OgAddress {
+        char *text;   /* as it was given */
         char *target; /* as gRPC reads it: "dns:///HOST:PORT", "unix:///PATH" */
         OgLink *link; /* NULL: the next call makes a new one. gRPC's own attempts after a failure are not
                          waited for: when to try is what the caller decides */
