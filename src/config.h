@@ -26,7 +26,7 @@ typedef struct Config {
         bool http_tls;                         /* [Http] HttpTls=yes */
         StoreConfig store;                     /* [Store] MaxUse= KeepFree= MaxAge= */
         OapConfig oap;                         /* [OAP] */
-        ServiceRules services;                 /* [Service], each section */
+        ServiceRules services;                 /* [Service] sections */
 } Config;
 
 #define CONFIG_PROBLEMS_MAX 64U
@@ -35,6 +35,7 @@ typedef struct Config {
 #define UNWIND_BYTES_MAX (UINT64_C(1) << 30)
 
 void config_default(Config *c);
+/* Frees what it owns. */
 void config_done(Config *c);
 
 /* For ProbeConfig and TaskManagerConfig; 0 = no flight recorder. */
