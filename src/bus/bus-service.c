@@ -28,23 +28,17 @@ static int append_texts(sd_bus_message *m, const char *const *texts, size_t n) {
         return r;
 }
 
-static int append_identity(Bus *b, sd_bus_message *m, const Identity *i) {
+static int append_identity(sd_bus_message *m, const Identity *i) {
         const Unit *u = i->target_unit ?: i->target_process->unit;
         const char *const names[] = { i->service, i->instance, i->process, i->layer };
-        bool layer_refused = false;
-        const char *id = "";
-        int r;
-
-        if (b->context.oap_identity)
-                b->context.oap_identity(b->context.userdata, i, &id, &layer_refused);
-
         const char *const rest[] = {
                 u->name,
                 i->target_unit ? "unit" : "process",
                 i->rule->where,
-                id,
-                layer_refused ? "OAP does not know the layer" : "",
+                oap_registry_id(i) ?: "",
+                oap_registry_layer_is_refused(i) ? "OAP does not know the layer" : "",
         };
+        int r;
 
         r = sd_bus_message_open_container(m, 'r', "ssssusssssa{ss}");
         if (r >= 0)
@@ -82,7 +76,7 @@ static int reply_services(Bus *b, sd_bus_message *m, IdentitySet *set) {
                 return r;
 
         HASH_ITER(hh, identity_set_first(set), i, next) {
-                r = append_identity(b, reply, i);
+                r = append_identity(reply, i);
                 if (r < 0)
                         return r;
         }

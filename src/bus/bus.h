@@ -87,10 +87,6 @@ typedef struct BusContext {
         /* Who is registered with SkyWalking, or would be; NULL, or it returns NULL: nobody is named, so that
          * names are made when somebody asks, by the default rule. */
         IdentitySet *(*identities)(void *userdata);
-        /* OAP's id of one of those ("": not yet) and whether OAP does not know its layer. NULL: as without
-         * OAP. */
-        void (*oap_identity)(
-                        void *userdata, const Identity *i, const char **ret_id, bool *ret_layer_refused);
         /* 1: filled in; 0: no OAP is configured; -ENOMEM. NULL: never is. */
         int (*oap_status)(void *userdata, BusOapStatus *ret);
         void *userdata;

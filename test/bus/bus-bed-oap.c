@@ -11,11 +11,6 @@ IdentitySet *bus_bed_identities(void *userdata) {
         return b->identities;
 }
 
-void bus_bed_oap_identity(void *userdata, const Identity *i, const char **ret_id, bool *ret_layer_refused) {
-        *ret_id = strcmp(i->process, "nginx") == 0 ? "0123abcd" : "";
-        *ret_layer_refused = strcmp(i->layer, "NO_SUCH_LAYER") == 0;
-}
-
 int bus_bed_oap_status(void *userdata, BusOapStatus *ret) {
         BusBed *b = userdata;
 

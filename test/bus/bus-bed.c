@@ -174,7 +174,6 @@ static void connect_bus(BusBed *b) {
                 .find_task = find_task,
                 .hottest = hottest,
                 .identities = bus_bed_identities,
-                .oap_identity = bus_bed_oap_identity,
                 .oap_status = bus_bed_oap_status,
                 .userdata = b,
         };

@@ -83,7 +83,6 @@ void bus_bed_sample(BusBed *b, pid_t pid);
 /* Writes the task that is over, as the daemon does when it has its names. */
 void bus_bed_finish(BusBed *b);
 
-/* For the context. The process "nginx" has the id "0123abcd", the layer NO_SUCH_LAYER is not known. */
+/* For the context. */
 IdentitySet *bus_bed_identities(void *userdata);
-void bus_bed_oap_identity(void *userdata, const Identity *i, const char **ret_id, bool *ret_layer_refused);
 int bus_bed_oap_status(void *userdata, BusOapStatus *ret);

@@ -4,6 +4,7 @@
 #include "basic/strv.h"
 #include "bus/bus-names.h"
 #include "host/clock.h"
+#include "oap/oap-registry-private.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -102,7 +103,7 @@ static void expect_services(const char *expected) {
 
 Test(test_bus_oap, without_names_they_are_made_for_the_answer_alone, .init = init, .fini = done) {
         expect_services("db postgres GENERAL 20 db.service process default '' ''\n"
-                        "web nginx GENERAL 10 web.service process default '0123abcd' ''\n"
+                        "web nginx GENERAL 10 web.service process default '' ''\n"
                         "web worker GENERAL 11 web.service process default '' ''\n"
                         "0 0");
         cr_expect_null(target_set_find_process(b.targets, 10)->identity);
@@ -112,11 +113,14 @@ Test(test_bus_oap,
      names_that_are_in_force_are_told_with_the_section_that_gave_them,
      .init = init,
      .fini = done) {
+        Registration known = { .id = (char *) "0123abcd" }, refused = { .is_alone[LANE_KEEP_ALIVE] = true };
         ServiceRules rules = {};
 
         add_rule(&rules, "db.service", "base", "NO_SUCH_LAYER");
         add_rule(&rules, "we*.service", "shop", "MESH");
         name_all(&rules);
+        target_set_find_process(b.targets, 10)->identity->registration = &known;
+        target_set_find_unit(b.targets, "db.service")->identity->registration = &refused;
         fake_host_set_process(&b.host, 30, 3000, "cron", "/usr/sbin/cron", "/system.slice/cron.service");
         bus_bed_refresh(&b);
         expect_services("base db NO_SUCH_LAYER 20 db.service unit /etc/cprof/cprofd.conf:7 '' 'OAP does not know the layer' unit=db.service\n"
