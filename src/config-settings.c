@@ -172,6 +172,14 @@ void config_default(Config *c) {
                 .http_tls = true,
                 .store.max_age_usec = USEC_INFINITY,
         };
+        oap_config_default(&c->oap);
+}
+
+void config_done(Config *c) {
+        assert(c);
+
+        oap_config_done(&c->oap);
+        service_rules_done(&c->services);
 }
 
 unsigned config_recorder_every(const Config *c) {
