@@ -88,3 +88,15 @@ char *utf8_sanitize(const char *text, size_t length) {
         *out = '\0';
         return copy;
 }
+
+size_t utf8_fit(const char *text, size_t max) {
+        size_t n = strnlen(text, max + 1);
+
+        if (n <= max)
+                return n;
+
+        for (n = max; n > 0 && ((unsigned char) text[n] & 0xc0) == 0x80;)
+                n--;
+
+        return n;
+}
