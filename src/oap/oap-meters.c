@@ -186,7 +186,7 @@ int oap_meters_add(OapMeters *m, const Identity *i, Metric metric, const UriRule
                 return 0;
 
         /* Also without a value: what a rule is called depends on what others there are. */
-        r = find_series(m, i, metric, metric_info(metric)->is_http ? uri : NULL, &s);
+        r = find_series(m, i, metric, uri, &s);
         if (r < 0) {
                 m->n_over_cap++;
                 return r;
@@ -208,9 +208,6 @@ static void read_windows(OapMeters *m, const Identity *i, usec_t slot_usec) {
         for (size_t k = 0; w && k < w->n_windows; k++) {
                 const WatchWindow *window = w->windows + k;
                 double value;
-
-                if (window->period_sec == 0)
-                        continue;
 
                 window_values(window->window, slot_usec, 1, &value);
                 (void) oap_meters_add(m, i, window->metric, window->uri, value); /* counted */

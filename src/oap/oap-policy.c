@@ -256,9 +256,9 @@ usec_t oap_policies_step(OapPolicies *p, usec_t now_usec) {
         if (p->n_done == 0 && now_usec < p->due_usec)
                 return p->due_usec;
 
-        r = p->n_done == SIZE_MAX                                  ? 0
-                        : oap_client_may_call(p->client, now_usec) ? ask(p, now_usec)
-                                                                   : -EAGAIN;
+        r = p->n_done == SIZE_MAX ? 0 : ask(p, now_usec);
+        if (r == -EAGAIN || r == -ENOBUFS)
+                return oap_client_retry_usec(p->client, OAP_CHANNEL_EBPF, METHOD, now_usec);
         if (r < 0)
                 return now_usec + RETRY_USEC;
         if (r > 0)

@@ -236,8 +236,8 @@ static size_t new_lists_max(const OapProfile *p, const Flush *f, bool last) {
         /* one is for those that share nothing */
         size_t n_told = p->lists.n_items + !oap_stacks_node(&f->tree, 0)->is_told, n_freely, n_late;
 
-        if (n_told >= OAP_PROFILE_STACKS_MAX)
-                return 0;
+        assert(n_told <= OAP_PROFILE_STACKS_MAX);
+
         if (last)
                 return OAP_PROFILE_STACKS_MAX - n_told;
 

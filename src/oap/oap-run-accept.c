@@ -10,7 +10,7 @@
 
 /* Farther apart no clocks are: such times are not times. */
 #define CLOCK_OFF_MAX_MS (INT64_C(24) * 3600 * 1000)
-#define CLOCK_SAID_MS (INT64_C(30) * 1000)
+#define CLOCK_SURE_MS (INT64_C(30) * 1000)
 
 /* A task that was not told before is new, rather than new to us, when it is of a process that OAP must have
  * known for long: so old, and so many answers without it. */
@@ -47,15 +47,22 @@ static bool is_new(const Accepting *a, const OapTask *t) {
                         process_is_old(oap_registry_find(r->registry, t->process_id), a->now_usec);
 }
 
-/* How far OAP's clock is ahead of ours, by all that the answer tells: what it has was made before now, and
- * what is new was made since the last answer. 0 when that fits; else as little as explains it. */
+static bool is_seen(OapRuns *r, const OapTask *t) {
+        const OapSeen *s = oap_seen_find(r->seen, oap_seen_key(t->task_id, t->process_id));
+
+        return s && s->update_ms >= t->update_ms;
+}
+
+/* How far OAP's clock is ahead of ours, by all that this answer tells for the first time: what there is was
+ * made before now, and what is new was made since the last answer. 0 when that fits; else as little as
+ * explains it. Nothing is kept for the next answer: clocks are put right. */
 static int64_t clock_ahead(const Accepting *a, const OapTasks *tasks) {
         int64_t min_ms = INT64_MIN, max_ms = INT64_MAX;
 
         for (size_t i = 0; i < tasks->n_tasks; i++) {
                 const OapTask *t = tasks->tasks + i;
 
-                if (t->update_ms - a->now_ms > CLOCK_OFF_MAX_MS)
+                if (t->update_ms - a->now_ms > CLOCK_OFF_MAX_MS || is_seen(a->runs, t))
                         continue;
 
                 min_ms = MAX_OF(min_ms, t->update_ms - a->now_ms);
@@ -66,23 +73,28 @@ static int64_t clock_ahead(const Accepting *a, const OapTasks *tasks) {
         if (min_ms > 0)
                 return min_ms;
 
-        max_ms = MIN_OF(max_ms, INT64_C(0));
-        return MAX_OF(max_ms, min_ms);
+        /* a little may be what a storage takes to show a task */
+        return max_ms > -CLOCK_SURE_MS ? 0 : MAX_OF(max_ms, min_ms);
 }
 
-static void say_ahead(Accepting *a) {
-        int64_t change_ms = a->ahead_ms - a->runs->said_ahead_ms;
+/* "At least so much", until it is known to be more or to be over. */
+static void say_ahead(Accepting *a, const OapTasks *tasks) {
+        int64_t said_ms = a->runs->said_ahead_ms, by_ms = a->ahead_ms < 0 ? -a->ahead_ms : a->ahead_ms;
         char text[TIMESPAN_TEXT_MAX];
-        int64_t by_ms = a->ahead_ms < 0 ? -a->ahead_ms : a->ahead_ms;
 
-        /* an answer without new tasks does not tell that it is right now */
-        if (by_ms < CLOCK_SAID_MS || (change_ms < CLOCK_SAID_MS && change_ms > -CLOCK_SAID_MS))
+        if (by_ms < CLOCK_SURE_MS) {
+                if (tasks->n_tasks > 0)
+                        a->runs->said_ahead_ms = 0;
+                return;
+        }
+        if (a->ahead_ms < 0 ? said_ms < 0 : said_ms > a->ahead_ms - CLOCK_SURE_MS)
                 return;
 
         a->runs->said_ahead_ms = a->ahead_ms;
-        log_warning("OAP's clock is %s %s this host's: the times of its tasks are taken by its clock.",
-                    timespan_format((usec_t) by_ms / 1000 * USEC_PER_SEC, text),
-                    a->ahead_ms < 0 ? "behind" : "ahead of");
+        if (ratelimit_below(&a->runs->log_limit, a->now_usec))
+                log_warning("OAP's clock is %s %s this host's: the times of its tasks are taken by its clock.",
+                            timespan_format((usec_t) by_ms / 1000 * USEC_PER_SEC, text),
+                            a->ahead_ms < 0 ? "behind" : "ahead of");
 }
 
 static int64_t task_end_ms(const Accepting *a, const OapTask *t) {
@@ -201,11 +213,14 @@ static int make_run(Accepting *a, const OapTask *t, uint64_t key, const Identity
 }
 
 static bool has_room(Accepting *a) {
-        if (a->runs->n_runs < OAP_RUNS_MAX)
+        if (a->runs->n_runs < OAP_RUNS_MAX) {
+                a->runs->is_full = false;
                 return true;
+        }
 
-        if (ratelimit_below(&a->runs->log_limit, a->now_usec))
+        if (!a->runs->is_full)
                 log_warning("OAP asks for more than %u recordings at a time: some wait.", OAP_RUNS_MAX);
+        a->runs->is_full = true;
         return false;
 }
 
@@ -258,7 +273,7 @@ void oap_runs_accept(OapRuns *r, const OapTasks *tasks, usec_t now_usec, int64_t
         int64_t newest_ms = r->newest_ms;
 
         a.ahead_ms = clock_ahead(&a, tasks);
-        say_ahead(&a);
+        say_ahead(&a, tasks);
 
         for (size_t i = 0; i < tasks->n_tasks; i++) {
                 const OapTask *t = tasks->tasks + i;

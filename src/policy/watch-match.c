@@ -41,5 +41,6 @@ bool policy_matches_unit(const Policy *p, const Unit *unit) {
         /* To SkyWalking a unit that is registered as a whole is a process. */
         t = pattern_of(p);
         return (p->scope == POLICY_SCOPE_UNIT || p->services[0]) &&
-                        service_matches(p->services, unit->identity) && target_pattern_matches_unit(&t, unit);
+                        service_matches(p->services, unit->identity) &&
+                        target_pattern_matches_unit(&t, unit);
 }

@@ -6,8 +6,8 @@
 #include "target/user-names.h"
 
 /* Whether the policy's globs hold for it, see target/target-pattern.h: with Scope=process a process of (or
- * below) a matching unit; with Scope=unit a matching unit itself, also a slice. Service= is the exact name of
- * the service that it is registered for with SkyWalking; what is not registered has none, and with
+ * below) a matching unit; with Scope=unit a matching unit itself, also a slice. Service= is the exact name
+ * of the service that it is registered for with SkyWalking; what is not registered has none, and with
  * Scope=process such a policy also matches a unit that is registered as a whole.
  *
  * Pure but for the user name look-up. */

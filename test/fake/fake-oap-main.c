@@ -114,6 +114,7 @@ int main(int argc, char **argv) {
         (void) sigaddset(&signals, SIGTERM);
         (void) pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
+        (void) setenv("GRPC_VERBOSITY", "NONE", 0);
         grpc_init();
         server = server_new(s);
         queue = grpc_completion_queue_create_for_next(NULL);

@@ -54,6 +54,17 @@ Test(oap_grpc_away, nobody_there_is_said_at_once_and_why) {
         cr_expect_lt(clock_monotonic_usec() - begun_usec, 3 * USEC_PER_SEC);
 }
 
+/* Whether there is IPv6 or not: it was read as an address. */
+Test(oap_grpc_away, an_address_of_version_6_is_one) {
+        _cleanup_(transport_bed_done) TransportBed b = {};
+        _cleanup_(outcome_done) Outcome o = {};
+
+        transport_bed_init(&b, "[::1]:1");
+        bed_call(&b, &o);
+        cr_expect_eq(o.status, OAP_STATUS_UNAVAILABLE);
+        cr_expect(strstr(o.message, "ipv6:%5B::1%5D:1: "), "%s", o.message);
+}
+
 Test(oap_grpc_away, a_name_that_nobody_knows_is_said) {
         _cleanup_(transport_bed_done) TransportBed b = {};
         _cleanup_(outcome_done) Outcome o = {};

@@ -36,6 +36,8 @@ static int target_of_path(const char *word, char **ret, char **reterr_message) {
 
         if (path[0] != '/' || strspn(path, "/") == strlen(path))
                 return og_refuse(reterr_message, "'%s': the path of a socket has to begin with '/'", word);
+        if (strcspn(path, "%?#") < strlen(path))
+                return og_refuse(reterr_message, "'%s': no '%%', '?' or '#' in the path of a socket", word);
         if (strlen(path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
                 return og_refuse(reterr_message, "'%s': the path of a socket is too long", word);
 
