@@ -31,6 +31,7 @@ int main(int argc, char **argv) {
         if (!mkdtemp(directory))
                 bench_fail(directory, -errno);
 
+        bench_oap_connection(b);
         bench_oap_encode(b);
         bench_oap_stream(b);
         bench_oap_loop(b, host, directory);

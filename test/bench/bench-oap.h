@@ -8,8 +8,9 @@
 
 /* Parts of bench-oap: each measures one thing and says it. */
 
-void bench_oap_encode(Bench *b); /* stacks as messages */
-void bench_oap_stream(Bench *b); /* a long task of many processes */
+void bench_oap_connection(Bench *b); /* memory; to be the first, before there is memory to use again */
+void bench_oap_encode(Bench *b);     /* stacks as messages */
+void bench_oap_stream(Bench *b);     /* a long task of many processes */
 /* @directory is an empty one for files. */
 void bench_oap_loop(Bench *b, const Host *host, const char *directory); /* each second */
 /* @n_hosts of them, after an outage. */
