@@ -41,7 +41,8 @@ void config_done(Config *c);
 /* For ProbeConfig and TaskManagerConfig; 0 = no flight recorder. */
 unsigned config_recorder_every(const Config *c);
 
-/* Reads @root's files ("" = the host's) over the defaults. What is wrong is skipped, keeps its default and
- * becomes one line of the NULL-terminated *ret_problems, "path:line: Key=value: …", freed by strv_free().
- * Returns -ENOMEM only. */
+/* Reads @root's files ("" = the host's) over the defaults into *ret_config, for config_done(). What is wrong
+ * is skipped, keeps its default and becomes one line (of a [Service] section: the whole section is skipped)
+ * of the NULL-terminated *ret_problems, "path:line: Key=value: …", freed by strv_free(). Returns -ENOMEM
+ * only. */
 int config_load(const char *root, Config *ret_config, char ***ret_problems);

@@ -22,6 +22,10 @@ static void complain(OapForward *f, const char *what, usec_t now_usec) {
                             f->call.message);
 }
 
+static const char *words(OapSpoolKind kind) {
+        return kind == OAP_SPOOL_METERS ? "the values of a time" : "a part of a profile";
+}
+
 /* Whether others are answered, so that it is this one that is not. */
 static bool is_connected(const OapForward *f) {
         OapClientStatus status;
@@ -166,7 +170,7 @@ static void settle_failed(OapForward *f, bool is_of_record, usec_t now_usec) {
         if (f->head.n_failed < FAILURES_MAX)
                 return;
 
-        complain(f, oap_spool_kind_to_string(f->call.kind), now_usec);
+        complain(f, words(f->call.kind), now_usec);
         forward_refuse(f, f->call.kind);
 }
 
@@ -190,7 +194,7 @@ static void settle_stream(OapForward *f, usec_t now_usec) {
         else if (oap_status_is_of_connection(status))
                 settle_failed(f, false, now_usec);
         else {
-                complain(f, oap_spool_kind_to_string(kind), now_usec);
+                complain(f, words(kind), now_usec);
                 forward_refuse(f, kind);
         }
 }
@@ -202,6 +206,7 @@ static void settle_gone(OapForward *f, usec_t now_usec) {
                 return;
         }
 
+        forward_forget_gone(f);
         memcpy(f->gone[f->n_gone++ % FORWARD_GONE_MAX], f->head.process_id, sizeof(f->head.process_id));
 }
 

@@ -208,10 +208,16 @@ static void recording_second(RunBed *b, BedRecording *r, uint64_t sec) {
                 return;
         }
 
-        /* names are those of a second ago */
-        if (sec % CHECKPOINT_SEC == 0 && r->early)
+        if (sec % CHECKPOINT_SEC != 0 || b->is_late)
+                return;
+
+        /* names are those of the time before */
+        if (r->early)
                 (void) oap_runs_task_data(
                                 b->runs, r->task, r->task->profile, r->early, false, run_bed_now_ms(b));
+        if (b->has_no_names && r->early)
+                return;
+
         symbols_free(r->early);
         r->early = profile_bed_symbols(r->task->profile);
 }

@@ -77,6 +77,8 @@ typedef struct RunBed {
         BedRecording recordings[BED_RECORDINGS_MAX];
         size_t n_recordings;
         usec_t delay_usec; /* of the last data of a recording that is over */
+        bool is_late;      /* data of those that run does not come */
+        bool has_no_names; /* nor new names with it */
         int start_error;
         const char *start_message;
         unsigned n_starts, n_start_calls;

@@ -73,6 +73,18 @@ Test(oap_run_clock, item_26_an_old_task_of_a_process_that_is_new_is_not_taken_fo
         cr_expect_eq(run_bed_status(b).n_expired, 1);
 }
 
+/* OAP tells nothing of a process in the first half minute. */
+Test(oap_run_clock, item_26_an_old_task_after_some_empty_answers_is_not_taken_for_a_new_one) {
+        _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
+
+        run_bed_advance(b, 45);
+        run_bed_ask(b, "T1", 60)->start_ms -= HOUR_MS;
+        b->tasks[0].update_ms -= HOUR_MS;
+        run_bed_advance(b, ANSWERS_SEC);
+        cr_expect_eq(b->n_starts, 0);
+        cr_expect_eq(run_bed_status(b).n_expired, 1);
+}
+
 Test(oap_run_clock, item_26_an_old_task_of_the_first_answer_is_not_taken_for_a_new_one) {
         _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
 

@@ -70,6 +70,74 @@ Test(oap_run_feed, item_33_what_a_recording_had_before_is_not_the_runs) {
         cr_expect_gt(told(b, "T1"), (recorded(b, 0) - before) / 2);
 }
 
+/* Second by second, until something of ours feeds the only run. */
+static void advance_until_fed(RunBed *b) {
+        for (unsigned i = 0; i < 600; i++) {
+                _cleanup_(freep) OapRunInfo *infos = NULL;
+                size_t n;
+
+                cr_assert_eq(oap_runs_list(b->runs, &infos, &n), 0);
+                if (n > 0 && infos[0].ours[0])
+                        return;
+                run_bed_advance(b, 1);
+        }
+
+        cr_assert_fail("nothing does");
+}
+
+static void advance_to(RunBed *b, int64_t at_ms) {
+        while (run_bed_now_ms(b) < at_ms)
+                run_bed_advance(b, 1);
+}
+
+Test(oap_run_feed, item_33_what_a_run_had_without_names_is_told_when_it_is_over) {
+        _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
+        uint64_t n;
+
+        cr_assert(run_bed_record(b, 0, PROFILE_KINDS_ALL, 600 * USEC_PER_SEC));
+        b->has_no_names = true; /* but those of the first seconds */
+        run_bed_advance(b, 10);
+        run_bed_ask(b, "T1", 60);
+        advance_until_fed(b);
+        n = recorded(b, 0);
+        advance_to(b, b->tasks[0].start_ms + 60 * 1000);
+        n = recorded(b, 0) - n;
+
+        run_bed_advance(b, 4);
+        cr_expect_eq(run_bed_n_runs(b), 1);
+        cr_expect_lt(told(b, "T1"), n);
+        run_bed_advance(b, 10);
+        cr_expect_eq(run_bed_n_runs(b), 0);
+        cr_expect_eq(told(b, "T1"), n);
+}
+
+Test(oap_run_feed, item_27_a_run_that_just_ended_is_taken_up_again) {
+        _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
+        uint64_t first, second;
+
+        cr_assert(run_bed_record(b, 0, PROFILE_KINDS_ALL, 600 * USEC_PER_SEC));
+        run_bed_ask(b, "T1", 60);
+        advance_until_fed(b);
+        first = recorded(b, 0);
+        b->is_late = true;
+        advance_to(b, b->tasks[0].start_ms + 60 * 1000);
+        first = recorded(b, 0) - first;
+        run_bed_advance(b, 3);
+        cr_assert_eq(run_bed_n_runs(b), 1, "it waits for its last data");
+
+        b->tasks[0].duration_sec = 200;
+        b->tasks[0].update_ms = run_bed_oap_ms(b);
+        advance_until_fed(b);
+        second = recorded(b, 0);
+        b->is_late = false;
+        advance_to(b, b->tasks[0].start_ms + 200 * 1000);
+        second = recorded(b, 0) - second;
+        run_bed_advance(b, 10);
+        cr_expect_eq(run_bed_n_runs(b), 0);
+        cr_expect_eq(b->n_starts, 0);
+        cr_expect_eq(told(b, "T1"), first + second);
+}
+
 Test(oap_run_feed, when_a_recording_ends_and_time_is_left_another_one_is_started) {
         _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
 
