@@ -61,6 +61,12 @@ static void say_refused(OapPolicies *p, OapService *s, char *const *refused, use
                         log_warning("Not all of a policy of SkyWalking's OAP is followed: %s", *line);
 }
 
+/* Whether it is what was there before a change of the last minute. */
+static bool is_bounce(const OapService *s, uint64_t hash, usec_t now_usec) {
+        return s->changed_usec > 0 && hash != 0 && hash == s->before_hash &&
+                        now_usec - s->changed_usec < OAP_REMOVAL_CONFIRM_USEC;
+}
+
 /* Whether what the hash stands for was said before, and long enough ago. */
 static bool is_confirmed(OapService *s, uint64_t hash, usec_t now_usec) {
         bool again = s->waiting_since_usec > 0 && s->waiting_hash == hash &&
@@ -165,10 +171,7 @@ static bool apply_one(OapPolicies *p, OapService *s, const OapServicePolicy *pol
         if (is_nothing && !s->uuid && oap_service_hash(s->hashes) == 0)
                 return false;
 
-        if ((is_nothing ||
-             (s->changed_usec > 0 && hash == s->before_hash &&
-              now_usec - s->changed_usec < OAP_REMOVAL_CONFIRM_USEC)) &&
-            !is_confirmed(s, hash, now_usec))
+        if ((is_nothing || is_bounce(s, hash, now_usec)) && !is_confirmed(s, hash, now_usec))
                 return false;
 
         return change(p, s, policy, &f, now_usec);

@@ -73,6 +73,7 @@ struct OapPolicies {
         bool is_asking, is_answered;
         bool has_policies;
         OapServicePolicies answer; /* taken from the callback, which has no time */
+        char *problem;             /* … of it, NULL: none */
 
         bool is_dirty; /* "uuids" is to be written, not before: */
         usec_t save_usec;

@@ -99,13 +99,13 @@ OapPolicies *oap_policies_free(OapPolicies *p) {
         oap_service_policies_done(&p->answer);
         HASH_ITER(hh, p->services, s, next)
         oap_policies_drop(p, s);
+        free(p->problem);
         free(p->infos);
         free(p);
         return NULL;
 }
 
 static void on_answer(const OapCallResult *result, void *userdata) {
-        _cleanup_(freep) char *message = NULL;
         OapPolicies *p = userdata;
         int r;
 
@@ -115,11 +115,8 @@ static void on_answer(const OapCallResult *result, void *userdata) {
         if (result->status != OAP_STATUS_OK || !result->response.data)
                 return; /* the client says what is wrong */
 
-        r = oap_command_policies(result->response.data, result->response.size, &p->answer, &message);
+        r = oap_command_policies(result->response.data, result->response.size, &p->answer, &p->problem);
         p->has_policies = r >= 0;
-        if (r < 0 && ratelimit_below(&p->answer_limit, clock_monotonic_usec()))
-                log_warning("OAP answered the query for policies with %s, ignoring.",
-                            message ?: strerror(-r));
 }
 
 /* The next services of this round. Returns how many there are; 0 at its end. */
@@ -235,7 +232,11 @@ static void take_answer(OapPolicies *p, usec_t now_usec) {
         } else
                 p->n_done = SIZE_MAX; /* the rest of the round is not worth asking for */
 
+        if (p->problem && ratelimit_below(&p->answer_limit, now_usec))
+                log_warning("OAP answered the query for policies with %s, ignoring.", p->problem);
+
         oap_service_policies_done(&p->answer);
+        free(TAKE_PTR(p->problem));
         p->is_answered = p->has_policies = false;
 }
 

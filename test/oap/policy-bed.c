@@ -27,7 +27,8 @@ static void on_changed(void *userdata) {
 static void start(PolicyBed *b) {
         const OapPolicyEvents events = { .changed = on_changed, .userdata = b };
 
-        cr_assert_eq(oap_policies_new(b->client, (OapRegistry *) b, b->directory_fd, &events, &b->policies), 0);
+        cr_assert_eq(oap_policies_new(b->client, (OapRegistry *) b, b->directory_fd, &events, &b->policies),
+                     0);
 }
 
 void policy_bed_init(PolicyBed *b) {
@@ -154,9 +155,7 @@ const char *policy_bed_file(PolicyBed *b, const char *name) {
 }
 
 void policy_bed_write(PolicyBed *b, const char *name, const char *text) {
-        cr_assert_eq(write_file_atomic_at(
-                                     b->directory_fd, name, text, strlen(text), 0644, FILE_SYNC_NO),
-                     0);
+        cr_assert_eq(write_file_atomic_at(b->directory_fd, name, text, strlen(text), 0644, FILE_SYNC_NO), 0);
 }
 
 uint64_t policy_bed_stamp(PolicyBed *b, const char *name) {

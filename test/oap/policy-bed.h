@@ -3,8 +3,8 @@
 
 #include "oap/oap-policy.h"
 
-/* OapPolicies between a directory of their own, a transport that answers as told, and services that are said to
- * be registered. Time passes when a test says so. */
+/* OapPolicies between a directory of their own, a transport that answers as told, and services that are said
+ * to be registered. Time passes when a test says so. */
 
 #define POLICY_BED_SERVICES_MAX 700U
 

