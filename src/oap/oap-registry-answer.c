@@ -55,6 +55,7 @@ static void take_reported(OapRegistry *r, Batch *b, size_t index) {
 
                 reg->is_alone[LANE_REPORT] = false;
                 reg->n_absent = 0;
+                reg->n_returns = oap_client_n_returns(r->client);
                 reg->due_usec[LANE_REPORT] = b->again_usec;
         } else {
                 reg->due_usec[LANE_REPORT] = b->sent_usec + absent_backoff_usec(r, reg);

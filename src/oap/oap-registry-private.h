@@ -20,6 +20,7 @@ typedef struct Registration {
         bool is_alone[_LANE_MAX];   /* a call with nothing else failed: not to be mixed with others */
         bool is_changed;            /* while its report was under way */
         bool is_kept_alive;         /* OAP takes its layer */
+        uint64_t n_returns;         /* of the client, when it was reported last */
         unsigned n_absent;          /* reports in a row without an id in the answer */
         struct Registration *prev, *next;
         UT_hash_handle hh; /* by id */

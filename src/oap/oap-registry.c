@@ -207,11 +207,8 @@ static void look_for_return(OapRegistry *r) {
         r->n_returns = n;
         DL_FOREACH(r->all, reg) {
                 reg->is_kept_alive = false;
-                if (reg->due_usec[LANE_REPORT] == USEC_INFINITY)
-                        reg->is_changed = true;
-                else if (reg->n_absent == 0)
+                if (reg->due_usec[LANE_REPORT] != USEC_INFINITY && reg->n_absent == 0 && reg->n_returns != n)
                         reg->due_usec[LANE_REPORT] = 0;
-
                 if (reg->is_alone[LANE_KEEP_ALIVE] && reg->due_usec[LANE_KEEP_ALIVE] != USEC_INFINITY)
                         reg->due_usec[LANE_KEEP_ALIVE] = 0;
         }

@@ -10,6 +10,8 @@
 
 /* Farther apart no clocks are: such times are not times. */
 #define CLOCK_OFF_MAX_MS (INT64_C(24) * 3600 * 1000)
+/* OAP itself keeps a task for three days, unless it is told otherwise. */
+#define START_AHEAD_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define CLOCK_SURE_MS (INT64_C(30) * 1000)
 
 /* A task that was not told before is new, rather than new to us, when it is of a process that OAP must have
@@ -147,6 +149,8 @@ static const char *refusal(const Accepting *a, const OapTask *t, char buf[static
                 return "it has no duration";
         if (t->update_ms - a->now_ms > CLOCK_OFF_MAX_MS)
                 return "OAP changed it more than a day in the future";
+        if (t->start_ms - a->ahead_ms - a->now_ms > START_AHEAD_MAX_MS)
+                return "it begins more than a week from now";
 
         return NULL;
 }
