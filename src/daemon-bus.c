@@ -25,6 +25,7 @@ static void tls_losses(void *userdata, uint64_t *ret_refused, uint64_t *ret_over
 
 static int connect_bus(Daemon *d) {
         const BusContext context = {
+                .host = d->host,
                 .probe = d->probe,
                 .targets = d->targets,
                 .watches = d->watches,

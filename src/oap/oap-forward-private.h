@@ -73,6 +73,8 @@ struct OapForward {
 
 /* Sends the first record unless a call is under way: sets @f->retry_usec when it has to wait. */
 void forward_send(OapForward *f, usec_t now_usec, int64_t now_ms);
+/* When it is there again: maybe it is another server, with other rows. */
+void forward_forget_gone(OapForward *f);
 /* What comes of an answer. */
 void forward_settle(OapForward *f, usec_t now_usec, int64_t now_ms);
 /* The first record is OAP's, or never will be. */

@@ -138,14 +138,16 @@ static Outcome send_meters(OapForward *f, const OapRecordView *v, usec_t now_use
         return start(f, OAP_SPOOL_METERS, v, now_usec);
 }
 
-static bool was_reported_gone(OapForward *f, const char *process_id) {
+void forward_forget_gone(OapForward *f) {
         uint64_t n_returns = oap_client_n_returns(f->client);
 
-        if (n_returns != f->n_returns) { /* maybe another server, with other rows */
-                f->n_returns = n_returns;
+        if (n_returns != f->n_returns)
                 f->n_gone = 0;
-        }
+        f->n_returns = n_returns;
+}
 
+static bool was_reported_gone(OapForward *f, const char *process_id) {
+        forward_forget_gone(f);
         for (size_t i = 0; i < MIN_OF(f->n_gone, (size_t) FORWARD_GONE_MAX); i++)
                 if (strcmp(f->gone[i], process_id) == 0)
                         return true;

@@ -206,6 +206,7 @@ static void settle_gone(OapForward *f, usec_t now_usec) {
                 return;
         }
 
+        forward_forget_gone(f);
         memcpy(f->gone[f->n_gone++ % FORWARD_GONE_MAX], f->head.process_id, sizeof(f->head.process_id));
 }
 

@@ -37,7 +37,7 @@ bool fake_method_is(const char *path, const char *name) {
         if (n_name > n_path || strcmp(path + n_path - n_name, name) != 0)
                 return false;
 
-        return n_name == n_path || name[0] == '/' || path[n_path - n_name - 1] == '/';
+        return n_name == n_path || name[0] == '/' || strchr("/.", path[n_path - n_name - 1]);
 }
 
 const FakeRule *fake_shared_rule(FakeShared *s, const char *method) {

@@ -88,7 +88,7 @@ bool fake_shared_put(FakeShared *s, const void *data, size_t size, FakeBytes *re
 
 /* The rule for a method, NULL: as OAP does. One for that many calls is used up by it. */
 const FakeRule *fake_shared_rule(FakeShared *s, const char *method);
-/* Whether a path ends in that name, at a '/'; any does in "" and NULL. */
+/* Whether a path ends in that name, at a '/' or '.'; any does in "" and NULL. */
 bool fake_method_is(const char *path, const char *name);
 
 /* Lower case hexadecimal digits of SHA-256. */

@@ -79,7 +79,7 @@ void fake_oap_call(FakeOap *f, const char *method, size_t index, FakeOapCall *re
 FakeOapBytes fake_oap_message(FakeOap *f, const FakeOapCall *call, size_t index);
 /* Most calls of any method under way at the same time. */
 unsigned fake_oap_n_calls_peak(FakeOap *f);
-/* Forgets the calls that are over; what is answered stays. */
+/* Forgets the calls that have begun; what is answered stays. */
 void fake_oap_forget(FakeOap *f);
 
 /* Waits until so many calls of the method have ended; false after @timeout_usec. For clients that run on

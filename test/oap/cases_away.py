@@ -18,7 +18,7 @@ class Away:
         until(20, story.connected)
         self.idle_name = until(40, story.registered, self.bed, self.pool.idle)["name"]
         story.set_policy(self.bed, ON_CPU=[story.RULE])
-        until(30, story.policy_arrived)
+        return until(30, story.policy_arrived)
 
     def triggered(self):
         """pid, name, our task, theirs."""
@@ -82,10 +82,8 @@ def run(bed):
     away = Away(bed)
     machine.start()
     away.pool = machine.Pool("shop")
-    bed.case("away: a service is watched as its OAP wants it", away.watched)
-    away.first = bed.case("away: a task is announced and its data comes while it runs", away.triggered)
-    if not away.first:
-        return
+    bed.need("away: a service is watched as its OAP wants it", away.watched)
+    away.first = bed.need("away: a task is announced and its data comes while it runs", away.triggered)
     bed.case("away: the OAP is killed; the task goes on", away.goes_away)
     away.second = bed.case("away: another worker triggers without any OAP", away.triggers_alone)
     bed.case("away: the journal says once that it is away", away.said_once)

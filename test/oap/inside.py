@@ -31,7 +31,7 @@ class Bed:
         self.name = name
         self.seed = seed
         self.tap = tap.Tap(f"/out/{name}.tap")
-        self.case = self.tap.case
+        self.case, self.need = self.tap.case, self.tap.need
         self.oap = None
         self.ui = None
 
@@ -54,7 +54,7 @@ def main():
         machine.install()
         importlib.import_module(f"cases_{name.partition('-')[0]}").run(bed)
         bed.tap.complete()
-    except Exception:
+    except Exception:  # the result says that it ended here
         traceback.print_exc()
     finally:
         subprocess.run(["journalctl", "-q", "--no-pager", "-u", "cprofd", "-n", "200"], check=False)

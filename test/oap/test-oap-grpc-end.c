@@ -128,6 +128,14 @@ static size_t n_threads(void) {
         return n - 2;
 }
 
+/* One that was joined is in /proc for a moment longer. */
+static bool threads_become(size_t n) {
+        for (unsigned i = 0; i < 500 && n_threads() != n; i++)
+                (void) usleep(10000);
+
+        return n_threads() == n;
+}
+
 static size_t n_descriptors(void) {
         _cleanup_(closedirp) DIR *d = opendir("/proc/self/fd");
         size_t n = 0;
@@ -163,7 +171,7 @@ Test(oap_grpc_end, closing_ends_calls_without_telling_and_leaves_no_thread) {
                 cr_expect_null(b.transport);
                 cr_expect_eq(calls[0].n + calls[1].n + calls[3].n, 0);
                 outcome_done(&calls[2]);
-                cr_expect_eq(n_threads(), threads, "%zu", i);
+                cr_expect(threads_become(threads), "%zu", i);
                 if (i == 0)
                         descriptors = n_descriptors(); /* the library keeps two of its own */
                 cr_expect_eq(n_descriptors(), descriptors, "%zu", i);

@@ -53,6 +53,8 @@ static void attempt_done(OapCall *c) {
         grpc_slice_unref(c->details);
         grpc_metadata_array_destroy(&c->initial);
         grpc_metadata_array_destroy(&c->trailing);
+        grpc_metadata_array_init(&c->initial);
+        grpc_metadata_array_init(&c->trailing);
         if (c->call)
                 grpc_call_unref(c->call);
         c->link = og_link_unref(c->link);
@@ -144,8 +146,6 @@ static int attempt_start(OapCall *c) {
         c->n_attempts++;
         c->n_written = 0;
         c->answered = c->has_left = false;
-        grpc_metadata_array_init(&c->initial);
-        grpc_metadata_array_init(&c->trailing);
         c->call = grpc_channel_create_call(
                         c->link->channel,
                         NULL,
