@@ -119,14 +119,14 @@ static OapSeen *note(Accepting *a, uint64_t key, const OapTask *t) {
 
 /* Said once per task, whatever number of processes it has. */
 static void refuse(Accepting *a, const OapTask *t, const char *reason) {
-        uint64_t task = oap_seen_key(t->task_id, "");
+        uint64_t all = oap_seen_key(t->task_id, "");
         char shown[POLICY_VALUE_SHOWN_MAX + 4];
 
         a->runs->counters.n_refused++;
-        if (task == a->runs->said_refused || !ratelimit_below(&a->runs->log_limit, a->now_usec))
+        if (oap_seen_find(a->runs->seen, all) || !ratelimit_below(&a->runs->log_limit, a->now_usec))
                 return;
 
-        a->runs->said_refused = task;
+        (void) note(a, all, t);
         log_warning("OAP's task %s is refused: %s.", policy_value_shown(t->task_id, shown), reason);
 }
 

@@ -246,6 +246,52 @@ Test(oap_run, item_25_what_this_build_cannot_is_refused_once) {
         cr_expect_eq(b->n_starts, 1, "T5's time did not move the cursor past it");
 }
 
+/* What is on standard error, for the journal. */
+static size_t count_said(FILE *said, const char *words) {
+        char line[1024];
+        size_t n = 0;
+
+        rewind(said);
+        while (fgets(line, sizeof(line), said))
+                n += !!strstr(line, words);
+        return n;
+}
+
+Test(oap_run, item_25_a_refusal_is_said_once_for_a_task_of_many_processes) {
+        _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
+        _cleanup_(fclosep) FILE *said = tmpfile();
+
+        cr_assert(said);
+        cr_assert_geq(dup2(fileno(said), STDERR_FILENO), 0);
+        for (unsigned i = 0; i < 50; i++) {
+                BedTask *t = run_bed_ask(b, i % 2 ? "T1" : "T2", 60);
+
+                t->target = "NETWORK";
+                (void) snprintf(t->process, sizeof(t->process), "other%u", i);
+        }
+        run_bed_advance(b, 40);
+        cr_expect_eq(run_bed_status(b).n_refused, 50);
+        cr_expect_eq(count_said(said, "T1 is refused"), 1);
+        cr_expect_eq(count_said(said, "T2 is refused"), 1);
+}
+
+Test(oap_run, item_20_what_is_recorded_and_what_cannot_be_is_said_once) {
+        _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
+        _cleanup_(fclosep) FILE *said = tmpfile();
+
+        cr_assert(said);
+        cr_assert_geq(dup2(fileno(said), STDERR_FILENO), 0);
+        b->start_error = -EBUSY;
+        b->start_message = "16 tasks run already";
+        run_bed_ask(b, "T1", 200);
+        run_bed_advance(b, 100);
+        cr_expect_eq(count_said(said, "16 tasks run already"), 1);
+        cr_expect_eq(count_said(said, "recorded"), 0);
+        b->start_error = 0;
+        run_bed_advance(b, 150);
+        cr_expect_eq(count_said(said, "OAP's task T1 has on-cpu of 'p0' recorded."), 1);
+}
+
 /* Whatever a server says: nothing overflows, runs are bounded, and what is sensible is still done. */
 Test(oap_run, item_25_numbers_of_any_size_do_no_harm) {
         static const int64_t numbers[] = {
