@@ -147,7 +147,7 @@ static void serve_report(RegistryWorld *w, OapCall *call) {
                         continue;
                 }
 
-                odd = is_odd(w, p->hostprocess->entity, false);
+                odd = !w->takes_odd_reports && is_odd(w, p->hostprocess->entity, false);
                 if (!odd)
                         note_report(w, p->hostprocess);
         }

@@ -46,6 +46,7 @@ typedef struct RegistryWorld {
         int status;              /* of everything, when not OK */
         const char *odd_layer;   /* not known */
         const char *odd_process; /* UNKNOWN for a call that has it */
+        bool takes_odd_reports;  /* that is for keep-alive alone */
         const char *absent;      /* process that is left out of answers */
         const char *fixed_id;    /* the id of all */
         const char *id_prefix;   /* of all ids */
