@@ -5,10 +5,12 @@
 #include "basic/ratelimit.h"
 #include "basic/strbuf.h"
 #include "oap/oap-policy.h"
+#include "policy/policy-store.h"
 
 /* Private to oap-policy*.c. */
 
 #define OAP_POLICY_PREFIX "oap:"
+#define OAP_POLICY_FILES_MAX (POLICIES_MAX / 4) /* so that there is room for those of this host */
 
 static inline uint64_t oap_policy_hash(const void *data, size_t size) {
         const uint8_t *bytes = data;
@@ -65,6 +67,8 @@ struct OapPolicies {
         OapPolicyEvents events;
 
         OapService *services;
+        unsigned n_files;
+        bool is_unclean; /* a file was removed when they were read: the store may have it */
         char pseudo[40]; /* a service that nobody has */
 
         uint64_t round, n_queries;
@@ -96,7 +100,7 @@ void oap_policies_drop(OapPolicies *p, OapService *s);
 int oap_cache_load(OapPolicies *p);
 /* Writes "uuids". */
 int oap_cache_save(OapPolicies *p);
-/* NULL: no file. 1: there was another one before. */
+/* NULL: no file. 1: there was another one before. -EUSERS: above OAP_POLICY_FILES_MAX. */
 int oap_cache_put(OapPolicies *p, OapService *s, OapTarget target, const char *text);
 uint64_t oap_cache_text_hash(const char *text); /* NULL: 0 */
 

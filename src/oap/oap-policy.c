@@ -245,6 +245,10 @@ usec_t oap_policies_step(OapPolicies *p, usec_t now_usec) {
 
         assert(p);
 
+        if (p->is_unclean) {
+                p->is_unclean = false;
+                p->events.changed(p->events.userdata);
+        }
         if (p->is_answered)
                 take_answer(p, now_usec);
         if (p->is_dirty && now_usec >= p->save_usec)
