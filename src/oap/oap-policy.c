@@ -97,8 +97,9 @@ OapPolicies *oap_policies_free(OapPolicies *p) {
         if (p->is_dirty)
                 save(p, 0);
         oap_service_policies_done(&p->answer);
-        HASH_ITER(hh, p->services, s, next)
-        oap_policies_drop(p, s);
+        HASH_ITER(hh, p->services, s, next) {
+                oap_policies_drop(p, s);
+        }
         free(p->problem);
         free(p->infos);
         free(p);
