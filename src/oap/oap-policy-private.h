@@ -44,6 +44,7 @@ typedef struct OapService {
         char *name;
         char *uuid;                       /* last applied; NULL: not known */
         uint64_t hashes[_OAP_TARGET_MAX]; /* of the files; 0: there is none */
+        uint64_t said_hash;               /* of what OAP said, as far as the files are that; 0: not known */
         unsigned n_items, n_refused;
         uint64_t refused_hash; /* of the lines that were said last */
         unsigned day;          /* since 1970: when it was last registered */

@@ -53,6 +53,16 @@ Test(oap_policies_trouble, what_cannot_be_read_changes_nothing) {
         cr_expect_leq(policy_bed_said(&b, "\n"), 6, "not for each poll");
 }
 
+Test(oap_policies_trouble, items_that_cannot_be_read_are_not_no_items) {
+        policy_bed_poll(&b, policy_bed_cpu("shop", "A", "80"));
+        policy_bed_poll(&b, CLEARED("shop", "B"));
+        policy_bed_poll(&b,
+                        "[{\"ServiceName\":\"shop\",\"UUID\":\"C\",\"Profiling\":{\"ON_CPU\":{\"PROCESS_CPU\":7}}}]");
+        cr_expect_eq(policy_bed_said(&b, "shop: 1 items cannot be read"), 1);
+        policy_bed_wait(&b);
+        cr_expect_str_eq(policy_bed_uuid(&b, "shop"), "B", "so that it is said again");
+}
+
 Test(oap_policies_trouble, a_call_that_fails_is_made_again) {
         static const int statuses[] = {
                 OAP_STATUS_UNKNOWN,     OAP_STATUS_DEADLINE_EXCEEDED, OAP_STATUS_RESOURCE_EXHAUSTED,
