@@ -38,12 +38,12 @@ static void stream_done(Stream *s) {
 static void flush_one(Stream *s, unsigned i) {
         _cleanup_(symbols_freep) Symbols *symbols = bench_program_symbols(s->programs[i]);
         _cleanup_(oap_messages_done) OapMessages m = {};
-        double start = bench_now_ms(), ms;
+        double start = bench_oap_cpu_ms(), ms;
 
         if (oap_profile_flush(s->told[i], bench_program_profile(s->programs[i]), symbols, false, &m) < 0)
                 bench_fail("oap_profile_flush", -ENOMEM);
 
-        ms = bench_now_ms() - start;
+        ms = bench_oap_cpu_ms() - start;
         s->cpu_ms += ms;
         s->max_ms = ms > s->max_ms ? ms : s->max_ms;
         s->n_messages += m.n;

@@ -36,7 +36,7 @@ class Live:
     def policy_arrives(self):
         story.set_policy(self.bed, ON_CPU=[story.RULE])
         policy = until(30, story.policy_arrived)[0]
-        expect(policy["triggers"] == ["process-cpu >= 50% for 3 of 10s"], str(policy))
+        expect(policy["triggers"] == ["process-cpu >= 10% for 3 of 10s"], str(policy))
         expect(policy["profiles"] == ["on-cpu"], str(policy))
         return policy
 
