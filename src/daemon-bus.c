@@ -43,6 +43,8 @@ static int connect_bus(Daemon *d) {
                 .find_task = daemon_find_task,
                 .hottest = daemon_hottest,
                 .tls_losses = tls_losses,
+                .identities = daemon_identities,
+                .oap_status = daemon_oap_status,
                 .userdata = d,
         };
         Unit *u, *next;

@@ -68,6 +68,9 @@ void daemon_oap_remove_unit(DaemonOap *o, Unit *u) {
 
 /* Said once per change. */
 static void on_state(const OapClientStatus *status, OapState before, void *userdata) {
+        DaemonOap *o = userdata;
+
+        o->context.state_changed(o->context.userdata);
         switch (status->state) {
         case OAP_STATE_CONNECTED:
                 log_notice("Connected to the SkyWalking OAP at %s.", status->peer[0] ? status->peer : "?");
@@ -329,6 +332,10 @@ IdentitySet *daemon_oap_identities(DaemonOap *o) {
 
 Oap *daemon_oap_oap(DaemonOap *o) {
         return o ? o->oap : NULL;
+}
+
+const OapConfig *daemon_oap_config(const DaemonOap *o) {
+        return o && oap_config_is_on(&o->config) ? &o->config : NULL;
 }
 
 const char *daemon_oap_problem(const DaemonOap *o) {

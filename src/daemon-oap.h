@@ -24,6 +24,8 @@ typedef struct DaemonOapContext {
         void (*reload_policies)(void *userdata);
         /* Policies may match that unit now, or no more: it is registered as a whole. */
         void (*unit_named)(Unit *u, void *userdata);
+        /* Of the connection; for the bus. */
+        void (*state_changed)(void *userdata);
         /* As daemon_find_task(). */
         Task *(*find_task)(void *userdata, const char *id);
         /* As daemon_start_manual(). */
@@ -62,6 +64,7 @@ struct SinkOap *daemon_oap_sink(DaemonOap *o);
 /* Where policies of OAP are; NULL: there is no OAP. */
 const char *daemon_oap_policy_directory(const DaemonOap *o);
 
-IdentitySet *daemon_oap_identities(DaemonOap *o);   /* NULL: nobody has a name */
-Oap *daemon_oap_oap(DaemonOap *o);                  /* NULL: off, or it could not be set up */
-const char *daemon_oap_problem(const DaemonOap *o); /* why it could not; NULL */
+IdentitySet *daemon_oap_identities(DaemonOap *o);       /* NULL: nobody has a name */
+Oap *daemon_oap_oap(DaemonOap *o);                      /* NULL: off, or it could not be set up */
+const OapConfig *daemon_oap_config(const DaemonOap *o); /* NULL: there is no OAP */
+const char *daemon_oap_problem(const DaemonOap *o);     /* why it could not; NULL */

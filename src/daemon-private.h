@@ -92,6 +92,8 @@ int daemon_init_watching(Daemon *d);
 int daemon_init_services(Daemon *d);
 /* Takes over what of @c is about it; 1 when that is not as before. */
 int daemon_reload_services(Daemon *d, Config *c);
+IdentitySet *daemon_identities(void *userdata);
+int daemon_oap_status(void *userdata, BusOapStatus *ret);
 
 /* daemon-reload.c */
 int daemon_load(Daemon *d); /* the first time */

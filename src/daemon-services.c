@@ -5,6 +5,7 @@
 #include "daemon-private.h"
 
 #include "basic/log.h"
+#include "host/clock.h"
 #include "sink/sink-oap.h"
 
 /* A DaemonOapContext.reload_policies. */
@@ -15,6 +16,14 @@ static void reload_policies(void *userdata) {
         r = daemon_reload_policies(d);
         if (r < 0)
                 log_error_errno(r, "Failed to load SkyWalking's policies, keeping what is in force: %m");
+}
+
+/* A DaemonOapContext.state_changed. */
+static void on_state_changed(void *userdata) {
+        Daemon *d = userdata;
+
+        if (d->bus)
+                bus_emit_oap_changed(d->bus);
 }
 
 /* A DaemonOapContext.unit_named. */
@@ -37,6 +46,7 @@ static int set_up(Daemon *d, OapConfig *config, ServiceRules *rules) {
                 .state_directory = daemon_state_directory(d),
                 .reload_policies = reload_policies,
                 .unit_named = on_unit_named,
+                .state_changed = on_state_changed,
                 .find_task = daemon_find_task,
                 .start_task = daemon_start_manual,
                 .userdata = d,
@@ -83,5 +93,37 @@ int daemon_reload_services(Daemon *d, Config *c) {
                 return r;
 
         match_again(d);
+        if (d->bus)
+                bus_emit_oap_changed(d->bus);
         return 1;
+}
+
+IdentitySet *daemon_identities(void *userdata) {
+        Daemon *d = userdata;
+
+        return daemon_oap_identities(d->oap);
+}
+
+int daemon_oap_status(void *userdata, BusOapStatus *ret) {
+        Daemon *d = userdata;
+        Oap *o = daemon_oap_oap(d->oap);
+
+        *ret = (BusOapStatus){
+                .config = daemon_oap_config(d->oap),
+                .problem = daemon_oap_problem(d->oap),
+                .now_usec = clock_monotonic_usec(),
+        };
+        if (!ret->config)
+                return 0;
+        if (!o)
+                return 1;
+
+        oap_client_status(oap_client(o), &ret->client);
+        oap_registry_status(oap_registry(o), &ret->registry);
+        oap_forward_status(oap_forward(o), &ret->forward);
+        ret->n_policies = oap_policies_list(oap_policies(o), &ret->policies);
+        ret->n_policy_queries = oap_policies_n_queries(oap_policies(o));
+        oap_runs_status(oap_runs(o), &ret->tasks);
+        ret->n_meters_over_cap = oap_meters_n_over_cap(oap_meters(o));
+        return oap_runs_list(oap_runs(o), &ret->runs, &ret->n_runs) < 0 ? -ENOMEM : 1;
 }

@@ -3,6 +3,7 @@
 #include "config-bed.h"
 
 #include "check.h"
+#include "config-settings.h"
 
 #include <criterion/redirect.h>
 
@@ -280,4 +281,48 @@ Test(test_config_service, the_check_shows_them, .init = init, .fini = done) {
         cr_expect_eq(check_run(root), EXIT_FAILURE);
         (void) fflush(stderr);
         cr_expect_stderr_eq_str(expected);
+}
+
+static char *read_manual(void) {
+        char path[PATH_MAX], *text;
+        size_t length;
+
+        (void) snprintf(path, sizeof(path), "%s/doc/cprofd.conf.5", getenv("CPROF_SOURCE_ROOT") ?: ".");
+        cr_assert_eq(read_full_file_at(AT_FDCWD, path, 1 << 20, &text, &length), 0, "%s", path);
+        return text;
+}
+
+Test(test_config_service, the_example_of_the_manual_is_good, .init = init, .fini = done) {
+        _cleanup_(config_done) Config c;
+        _cleanup_(freep) char *text = read_manual();
+        char *begin = strstr(text, ".SH EXAMPLES\n.nf\n"), *end = begin ? strstr(begin, ".fi\n") : NULL,
+             *out = text;
+
+        cr_assert_not_null(end);
+        for (char *p = begin + strlen(".SH EXAMPLES\n.nf\n"); p < end; p++)
+                if (*p != '\\')
+                        *out++ = *p;
+        *out = '\0';
+
+        put(MAIN_FILE, text);
+        LOAD(&c);
+        cr_expect(oap_config_is_on(&c.oap) && c.oap.tls);
+        cr_assert_eq(c.services.n_rules, 4);
+        cr_expect_not(c.services.rules[0].is_registered);
+        cr_expect_str_eq(c.services.rules[1].process, "%p/%P");
+        cr_expect(c.services.rules[2].is_unit_scope);
+}
+
+Test(test_config_service, the_manual_has_every_setting_and_specifier) {
+        _cleanup_(freep) char *text = read_manual();
+        char word[64];
+
+        for (size_t i = 0; i < CONFIG_SETTINGS_N; i++) {
+                (void) snprintf(word, sizeof(word), "%s=", config_settings[i].key);
+                cr_expect_not_null(strstr(text, word), "%s", word);
+        }
+        for (const char *p = IDENTITY_SPECIFIERS; *p; p++) {
+                (void) snprintf(word, sizeof(word), "\n%%%c|", *p);
+                cr_expect_not_null(strstr(text, word), "%s", word + 1);
+        }
 }

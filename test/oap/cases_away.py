@@ -32,8 +32,7 @@ class Away:
     def goes_away(self):
         self.bed.oap.stop(signal.SIGKILL)
         lines = until(60, machine.journal, "OAP is away")
-        before = machine.task(self.first[2])["n_samples"]
-        until(20, lambda: machine.task(self.first[2])["n_samples"] > before + 200)
+        until(60, machine.has_samples, self.first[2], machine.n_samples(self.first[2]) + 100)
         return lines
 
     def triggers_alone(self):
@@ -52,7 +51,7 @@ class Away:
         machine.run("systemctl", "restart", "cprofd")
         until(10, story.policy_arrived)
         for identifier in (self.first[2], self.second[1]):
-            expect(machine.task(identifier)["n_samples"] > 300, str(machine.task(identifier)))
+            expect(machine.task(identifier)["n_samples"] > 100, str(machine.task(identifier)))
 
     def whole(self):
         pid, name, local, task = self.first
@@ -72,7 +71,7 @@ class Away:
         begin = machine.task(local)["started_realtime_usec"] // 60_000_000 + 1
         minutes = {at // 60_000: value / 10000 for at, value in self.bed.ui.meter("process_cpu", story.SERVICE, machine.HOST, name)}
         for minute in range(begin, int(time.time()) // 60):
-            expect(minutes.get(minute, 0) > 20, f"minute {minute - begin} has {minutes.get(minute)}: {minutes}")
+            expect(minutes.get(minute, 0) > 1, f"minute {minute - begin} has {minutes.get(minute)}: {minutes}")
         return True
 
 

@@ -23,6 +23,15 @@ Unit=*
 Register=no
 """
 
+POST_MORTEM = (
+    "cprofctl --no-pager oap status",
+    "cprofctl --no-pager oap services",
+    "cprofctl --no-pager policy list",
+    "cprofctl --no-pager unit windows shop",
+    "cprofctl --no-pager task list",
+    "journalctl -q --no-pager -u cprofd -n 200",
+)
+
 
 class Bed:
     """What all cases need."""
@@ -57,7 +66,9 @@ def main():
     except Exception:  # the result says that it ended here
         traceback.print_exc()
     finally:
-        subprocess.run(["journalctl", "-q", "--no-pager", "-u", "cprofd", "-n", "200"], check=False)
+        for command in POST_MORTEM:
+            print(f"\n$ {command}", flush=True)
+            subprocess.run(command.split(), check=False)
         if bed.oap:
             bed.oap.stop()
 

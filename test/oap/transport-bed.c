@@ -30,9 +30,21 @@ static void on_result(const OapCallResult *result, void *userdata) {
         memcpy(o->response, result->response.data, o->size);
 }
 
+size_t bed_n_threads(void) {
+        _cleanup_(closedirp) DIR *d = opendir("/proc/self/task");
+        size_t n = 0;
+
+        cr_assert(d);
+        while (readdir(d))
+                n++;
+
+        return n - 2;
+}
+
 void transport_bed_open(TransportBed *b, const OapTransportConfig *config) {
         _cleanup_(freep) char *message = NULL;
 
+        b->n_threads = bed_n_threads();
         cr_assert_eq(oap_transport_load(NULL, &b->ops, &message), 0, "%s", message);
         cr_assert_eq(b->ops->open(config, &b->transport, &message), 0, "%s", message);
 }
@@ -43,8 +55,12 @@ void transport_bed_init(TransportBed *b, const char *address) {
 }
 
 void transport_bed_done(TransportBed *b) {
-        if (b->ops)
-                b->transport = b->ops->close(b->transport);
+        if (!b->ops)
+                return;
+
+        b->transport = b->ops->close(b->transport);
+        for (unsigned i = 0; i < 100 && bed_n_threads() > b->n_threads; i++)
+                (void) usleep(2000);
 }
 
 void bed_start_request(TransportBed *b, const OapCallRequest *request, Outcome *o) {

@@ -9,6 +9,7 @@
 typedef struct TransportBed {
         const OapTransportOps *ops;
         OapTransport *transport;
+        size_t n_threads; /* of the process before */
 } TransportBed;
 
 /* What came of a call. */
@@ -29,7 +30,11 @@ void outcome_done(Outcome *o);
 /* To @address, without TLS. */
 void transport_bed_init(TransportBed *b, const char *address);
 void transport_bed_open(TransportBed *b, const OapTransportConfig *config);
+/* Also waits until its threads are not in /proc any more, which is a moment after they were joined:
+ * LeakSanitizer stumbles over them. */
 void transport_bed_done(TransportBed *b);
+
+size_t bed_n_threads(void);
 
 /* Starts a call with @n_messages empty messages. */
 void bed_start(TransportBed *b, const char *method, size_t n_messages, uint64_t timeout_usec, Outcome *o);

@@ -87,3 +87,15 @@ void og_route_failed(OgRoute *route, OgAddress *address, const OgLink *link) {
         if (&route->addresses[route->current] == address)
                 route->current = (route->current + 1) % route->n;
 }
+
+bool og_route_is_connecting(const OgRoute *route) {
+        for (size_t i = 0; i < route->n; i++) {
+                const OgLink *link = route->addresses[i].link;
+
+                if (link &&
+                    grpc_channel_check_connectivity_state(link->channel, 0) == GRPC_CHANNEL_CONNECTING)
+                        return true;
+        }
+
+        return false;
+}

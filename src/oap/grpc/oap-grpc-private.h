@@ -19,6 +19,7 @@
  * below half of what a call has (10 s). The same for a question to a name server. */
 #define OG_CONNECT_TIMEOUT_MS 4000
 #define OG_BACKOFF_FIRST_MS 1000
+#define OG_SETTLE_MS 300 /* see connections_settle() */
 
 /* One connection, or what will be one. It lives as long as a call uses it. */
 typedef struct OgLink {
@@ -79,6 +80,7 @@ OgLink *og_link_unref(OgLink *link);
 /* A call by that link was not answered: the next one gets a new link, and the next address if there is one.
  */
 void og_route_failed(OgRoute *route, OgAddress *address, const OgLink *link);
+bool og_route_is_connecting(const OgRoute *route);
 
 /* oap-grpc-call.c */
 int og_call_start(

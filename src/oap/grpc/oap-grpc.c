@@ -118,6 +118,22 @@ static void *queue_thread(void *userdata) {
         }
 }
 
+/* gRPC cannot give up a connection that is half made: without a thread that waits it would keep what it has
+ * for it, threads among that, some seconds longer. A server that is there needs a moment; one that is frozen
+ * is not waited for. */
+static void connections_settle(const OapTransport *t) {
+        for (unsigned i = 0; i < OG_SETTLE_MS; i++) {
+                bool is_connecting = false;
+
+                for (size_t k = 0; k < _OAP_CHANNEL_MAX; k++)
+                        is_connecting = is_connecting || og_route_is_connecting(&t->routes[k]);
+                if (!is_connecting)
+                        return;
+
+                (void) usleep(1000);
+        }
+}
+
 static OapTransport *transport_close(OapTransport *t) {
         LogFn none = NULL;
         sigset_t before;
@@ -128,6 +144,8 @@ static OapTransport *transport_close(OapTransport *t) {
         og_signals_block(&before);
         for (OapCall *c = t->calls; c; c = og_call_next(c))
                 og_call_cancel(c);
+        if (t->has_thread)
+                connections_settle(t);
 
         /* What is under way comes back first, and then the thread ends. */
         grpc_completion_queue_shutdown(t->queue);
