@@ -10,6 +10,8 @@
 
 /* Farther apart no clocks are: such times are not times. */
 #define CLOCK_OFF_MAX_MS (INT64_C(24) * 3600 * 1000)
+/* OAP itself keeps a task for three days, unless it is told otherwise. */
+#define START_AHEAD_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define CLOCK_SURE_MS (INT64_C(30) * 1000)
 
 /* A task that was not told before is new, rather than new to us, when it is of a process that OAP must have
@@ -117,14 +119,14 @@ static OapSeen *note(Accepting *a, uint64_t key, const OapTask *t) {
 
 /* Said once per task, whatever number of processes it has. */
 static void refuse(Accepting *a, const OapTask *t, const char *reason) {
-        uint64_t task = oap_seen_key(t->task_id, "");
+        uint64_t all = oap_seen_key(t->task_id, "");
         char shown[POLICY_VALUE_SHOWN_MAX + 4];
 
         a->runs->counters.n_refused++;
-        if (task == a->runs->said_refused || !ratelimit_below(&a->runs->log_limit, a->now_usec))
+        if (oap_seen_find(a->runs->seen, all) || !ratelimit_below(&a->runs->log_limit, a->now_usec))
                 return;
 
-        a->runs->said_refused = task;
+        (void) note(a, all, t);
         log_warning("OAP's task %s is refused: %s.", policy_value_shown(t->task_id, shown), reason);
 }
 
@@ -147,6 +149,8 @@ static const char *refusal(const Accepting *a, const OapTask *t, char buf[static
                 return "it has no duration";
         if (t->update_ms - a->now_ms > CLOCK_OFF_MAX_MS)
                 return "OAP changed it more than a day in the future";
+        if (t->start_ms - a->ahead_ms - a->now_ms > START_AHEAD_MAX_MS)
+                return "it begins more than a week from now";
 
         return NULL;
 }

@@ -92,7 +92,6 @@ struct OapRuns {
         unsigned n_answers;  /* in a row */
         size_t n_unreadable; /* of the last answer */
         int64_t said_ahead_ms; /* OAP's clock, as the journal has it */
-        uint64_t said_refused; /* the last task that was: it has many processes, but one reason */
         bool is_full;          /* and that was said */
         RateLimit log_limit;
 };

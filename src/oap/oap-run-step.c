@@ -4,6 +4,7 @@
 #include "oap/oap-run-private.h"
 
 #include "basic/log.h"
+#include "policy/policy-message.h"
 #include "policy/policy.h"
 
 #include <string.h>
@@ -23,11 +24,17 @@ static ProfileKind run_kind(const OapRun *run) {
 }
 
 static void begin_profile(Turn *t) {
+        char shown[POLICY_VALUE_SHOWN_MAX + 4];
+
         if (t->run->start_ms != 0)
                 return;
 
         t->run->start_ms = t->now_ms;
         t->runs->counters.n_started++;
+        log_info("OAP's task %s has %s of '%s' recorded.",
+                 policy_value_shown(t->run->task, shown),
+                 profile_kind_to_string(run_kind(t->run)),
+                 t->run->process);
 }
 
 /* Another task of ours records the process by now. */

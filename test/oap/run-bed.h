@@ -89,6 +89,8 @@ typedef struct RunBed {
         BedReport reports[64];
         size_t n_reports;
         int forward_error;
+        bool is_counted_only; /* what is told is not looked at, and takes no memory */
+        size_t n_counted;
 
         /* For each second and recording, before what it recorded is in: @n of that kind. */
         void (*recorded)(struct RunBed *b, unsigned process, ProfileKind kind, uint64_t n, void *userdata);

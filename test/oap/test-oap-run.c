@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "basic/log.h"
 #include "fake/fake-transport.h"
 #include "oap/run-bed.h"
 
@@ -233,12 +234,96 @@ Test(oap_run, item_25_what_this_build_cannot_is_refused_once) {
         run_bed_ask(b, "T3", 60)->trigger = "CONTINUOUS_PROFILING";
         run_bed_ask(b, "T4", 0);
         run_bed_ask(b, "T5", 60)->update_ms += INT64_C(30) * 24 * 3600 * 1000;
+        run_bed_ask(b, "T6", 60)->start_ms += INT64_C(8) * 24 * 3600 * 1000;
         run_bed_advance(b, 120);
         cr_expect_eq(b->n_starts, 0);
-        cr_expect_eq(run_bed_status(b).n_refused, 5);
+        cr_expect_eq(run_bed_status(b).n_refused, 6);
         cr_expect_eq(run_bed_status(b).n_expired, 0);
+        cr_expect_eq(run_bed_n_runs(b), 0);
 
-        run_bed_ask(b, "T6", 60);
+        run_bed_ask(b, "T7", 60);
         run_bed_advance(b, POLLS_SEC);
         cr_expect_eq(b->n_starts, 1, "T5's time did not move the cursor past it");
+}
+
+/* What is on standard error, for the journal. */
+static size_t count_said(FILE *said, const char *words) {
+        char line[1024];
+        size_t n = 0;
+
+        rewind(said);
+        while (fgets(line, sizeof(line), said))
+                n += !!strstr(line, words);
+        return n;
+}
+
+Test(oap_run, item_25_a_refusal_is_said_once_for_a_task_of_many_processes) {
+        _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
+        _cleanup_(fclosep) FILE *said = tmpfile();
+
+        cr_assert(said);
+        cr_assert_geq(dup2(fileno(said), STDERR_FILENO), 0);
+        for (unsigned i = 0; i < 50; i++) {
+                BedTask *t = run_bed_ask(b, i % 2 ? "T1" : "T2", 60);
+
+                t->target = "NETWORK";
+                (void) snprintf(t->process, sizeof(t->process), "other%u", i);
+        }
+        run_bed_advance(b, 40);
+        cr_expect_eq(run_bed_status(b).n_refused, 50);
+        cr_expect_eq(count_said(said, "T1 is refused"), 1);
+        cr_expect_eq(count_said(said, "T2 is refused"), 1);
+}
+
+Test(oap_run, item_20_what_is_recorded_and_what_cannot_be_is_said_once) {
+        _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
+        _cleanup_(fclosep) FILE *said = tmpfile();
+
+        cr_assert(said);
+        cr_assert_geq(dup2(fileno(said), STDERR_FILENO), 0);
+        b->start_error = -EBUSY;
+        b->start_message = "16 tasks run already";
+        run_bed_ask(b, "T1", 200);
+        run_bed_advance(b, 100);
+        cr_expect_eq(count_said(said, "16 tasks run already"), 1);
+        cr_expect_eq(count_said(said, "recorded"), 0);
+        b->start_error = 0;
+        run_bed_advance(b, 150);
+        cr_expect_eq(count_said(said, "OAP's task T1 has on-cpu of 'p0' recorded."), 1);
+}
+
+/* Whatever a server says: nothing overflows, runs are bounded, and what is sensible is still done. */
+Test(oap_run, item_25_numbers_of_any_size_do_no_harm) {
+        static const int64_t numbers[] = {
+                0,
+                1,
+                59,
+                86400,
+                86401,
+                INT64_C(1) << 31,
+                INT64_C(1) << 53,
+                BED_START_MS,
+                BED_START_MS + 86400000,
+        };
+        _cleanup_(run_bed_freep) RunBed *b = run_bed_new();
+        char name[32];
+
+        log_set_max_level(LOG_ERR);
+        for (size_t i = 0; i < BED_TASKS_MAX - 1; i++) {
+                BedTask *t;
+
+                (void) snprintf(name, sizeof(name), "T%zu", i);
+                t = run_bed_ask(b, name, numbers[i % ELEMENTSOF(numbers)]);
+                t->start_ms = numbers[i / ELEMENTSOF(numbers) % ELEMENTSOF(numbers)];
+                t->update_ms = numbers[i / ELEMENTSOF(numbers) / ELEMENTSOF(numbers) % ELEMENTSOF(numbers)];
+        }
+        for (unsigned i = 0; i < 60; i++) {
+                run_bed_advance(b, 10);
+                cr_assert_leq(run_bed_n_runs(b), OAP_RUNS_MAX);
+        }
+        cr_expect_lt(b->since_ms, run_bed_now_ms(b));
+
+        strcpy(run_bed_ask(b, "last", 60)->process, "p1");
+        run_bed_advance(b, 100);
+        cr_expect(run_bed_told(b, "last", "p1", OAP_TARGET_ON_CPU));
 }
