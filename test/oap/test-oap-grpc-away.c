@@ -11,12 +11,6 @@
 
 TestSuite(oap_grpc_away, .timeout = 60);
 
-/* For LeakSanitizer: c-ares 1.18 loses the name "localhost" each time it looks it up. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) {
-        return "leak:libcares\n";
-}
-
 /* A socket of 127.0.0.1 that listens, and where. Nobody accepts; the kernel does so for a while. */
 static int listen_somewhere(char ret_address[static 32]) {
         struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
