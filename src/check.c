@@ -24,7 +24,7 @@ int check_run(const char *root) {
         char paths[_POLICY_SOURCE_MAX][PATH_MAX];
         const char *path_list[_POLICY_SOURCE_MAX];
         size_t n_problems = 0;
-        Config config;
+        _cleanup_(config_done) Config config = {};
         int r;
 
         for (PolicySource i = 0; i < _POLICY_SOURCE_MAX; i++) {

@@ -4,6 +4,7 @@
 
 #include "basic/log.h"
 #include "basic/parse.h"
+#include "config-oap.h"
 #include "task/governor.h"
 
 #include <string.h>
@@ -135,6 +136,8 @@ static int set_http_tls(const char *value, Config *c) {
         return parse_bool(value, &c->http_tls);
 }
 
+#define OAP_ADDRESSES "addresses such as oap.example:11800, [::1]:11800 or unix:/run/oap.sock"
+
 const ConfigSetting config_settings[] = {
         { "Manager", "LogLevel", set_log_level, "err, warning, notice, info or debug" },
         { "Profile", "OnCpuHz", set_oncpu_hz, "a number from 1 to 1000" },
@@ -153,6 +156,17 @@ const ConfigSetting config_settings[] = {
         { "Store", "MaxUse", set_max_use, "bytes such as 500M" },
         { "Store", "KeepFree", set_keep_free, "bytes such as 1G" },
         { "Store", "MaxAge", set_max_age, "a time span such as 14d, or infinity" },
+        { "OAP", "Address", config_set_oap_address, OAP_ADDRESSES },
+        { "OAP", "EbpfAddress", config_set_oap_ebpf_address, OAP_ADDRESSES },
+        { "OAP", "TLS", config_set_oap_tls, "yes or no" },
+        { "OAP", "CAFile", config_set_oap_ca_file, "an absolute path" },
+        { "OAP", "CertificateFile", config_set_oap_certificate_file, "an absolute path" },
+        { "OAP", "KeyFile", config_set_oap_key_file, "an absolute path" },
+        { "OAP", "ServerName", config_set_oap_server_name, "a host name" },
+        { "OAP", "TokenFile", config_set_oap_token_file, "an absolute path" },
+        { "OAP", "MeterSec", config_set_oap_meter_interval, "whole seconds from 1 to 60" },
+        { "OAP", "SpoolMaxUse", config_set_oap_spool_bytes, "bytes, 16M or more" },
+        { "OAP", "SpoolMaxAge", config_set_oap_spool_age, "a time span from 1min to 30d" },
 };
 _Static_assert(ELEMENTSOF(config_settings) == CONFIG_SETTINGS_N, "each is in the table");
 
@@ -172,6 +186,14 @@ void config_default(Config *c) {
                 .http_tls = true,
                 .store.max_age_usec = USEC_INFINITY,
         };
+        oap_config_default(&c->oap);
+}
+
+void config_done(Config *c) {
+        assert(c);
+
+        oap_config_done(&c->oap);
+        service_rules_done(&c->services);
 }
 
 unsigned config_recorder_every(const Config *c) {

@@ -3,7 +3,7 @@
 
 #include "config.h"
 
-#define CONFIG_SETTINGS_N 17U
+#define CONFIG_SETTINGS_N 28U
 
 typedef struct ConfigSetting {
         const char *section, *key;

@@ -8,6 +8,8 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/words.h"
+#include "config-oap.h"
+#include "config-service.h"
 #include "config-settings.h"
 #include "cprof-config.h"
 #include "policy/policy-message.h"
@@ -23,6 +25,8 @@ typedef struct Loader {
         Config *config;
         char ***problems;
         const char *path;
+        ServiceDraft service;
+        char *where[CONFIG_SETTINGS_N]; /* each was set last, "path:line" */
 } Loader;
 
 static int problem(Loader *l, unsigned line, const char *what, const char *detail, const char *word) {
@@ -40,19 +44,95 @@ static int problem(Loader *l, unsigned line, const char *what, const char *detai
                         word ? word : "");
 }
 
-static int unknown_section(Loader *l, unsigned line, const char *section) {
-        const char *known[CONFIG_SETTINGS_N + 1];
+/* Consumes @what, NULL: @error is one that needs no words. */
+static int
+service_problem(Loader *l,
+                int error,
+                unsigned line,
+                unsigned section_line,
+                const char *assignment,
+                char *what) {
+        int r = error;
+
+        if (what && strv_length(*l->problems) >= CONFIG_PROBLEMS_MAX)
+                r = 0;
+        else if (what)
+                r = strv_pushf(l->problems,
+                               "%s:%u: %s: %s; the [Service] section of line %u is left out",
+                               l->path,
+                               line,
+                               assignment,
+                               what,
+                               section_line);
+
+        free(what);
+        return r;
+}
+
+static int close_service(Loader *l) {
+        unsigned line = l->service.line;
+        char *what = NULL;
+        int r;
+
+        r = service_draft_close(&l->service, &l->config->services, &what);
+        return r < 0 ? service_problem(l, r, line, line, "[Service]", what) : 0;
+}
+
+static int
+on_service_setting(Loader *l, unsigned line, const char *key, const char *value, const char *assignment) {
+        char *what = NULL;
+        int r;
+
+        r = service_draft_set(&l->service, key, value, &what);
+        return r < 0 ? service_problem(l, r, line, l->service.line, assignment, what) : 0;
+}
+
+static int on_section(Loader *l, unsigned line, const char *section) {
+        const char *known[CONFIG_SETTINGS_N + 2];
         char shown[POLICY_VALUE_SHOWN_MAX + 4], what[128];
+        int r;
+
+        r = close_service(l);
+        if (r < 0)
+                return r;
+
+        if (strcmp(section, "Service") == 0) {
+                l->config->services.is_given = true;
+                return service_draft_open(&l->service, l->path, line);
+        }
 
         for (size_t i = 0; i < CONFIG_SETTINGS_N; i++) {
                 if (strcmp(config_settings[i].section, section) == 0)
                         return 0;
                 known[i] = config_settings[i].section;
         }
-        known[CONFIG_SETTINGS_N] = NULL;
+        known[CONFIG_SETTINGS_N] = "Service";
+        known[CONFIG_SETTINGS_N + 1] = NULL;
 
         (void) snprintf(what, sizeof(what), "[%s]", policy_value_shown(section, shown));
         return problem(l, line, what, "unknown section", word_nearest(section, known));
+}
+
+static int apply(Loader *l, size_t i, unsigned line, const char *value, const char *what) {
+        char *where;
+        int r;
+
+        r = config_settings[i].set(value, l->config);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                char detail[160];
+
+                (void) snprintf(detail, sizeof(detail), "expected %s", config_settings[i].expected);
+                return problem(l, line, what, detail, NULL);
+        }
+
+        if (asprintf(&where, "%s:%u", l->path, line) < 0)
+                return -ENOMEM;
+
+        free(l->where[i]);
+        l->where[i] = where;
+        return 0;
 }
 
 /* An IniFn: problems are noted, not returned, so that the rest of the file counts. */
@@ -64,7 +144,7 @@ on_setting(unsigned line, const char *section, const char *key, const char *valu
         size_t n = 0;
 
         if (!key)
-                return unknown_section(l, line, section);
+                return on_section(l, line, section);
 
         (void) snprintf(what,
                         sizeof(what),
@@ -72,27 +152,34 @@ on_setting(unsigned line, const char *section, const char *key, const char *valu
                         policy_value_shown(key, shown_key),
                         policy_value_shown(value, shown));
 
+        if (l->service.line > 0)
+                return on_service_setting(l, line, key, value, what);
+
         for (size_t i = 0; i < CONFIG_SETTINGS_N; i++) {
                 if (strcmp(config_settings[i].section, section) != 0)
                         continue;
 
                 known[n++] = config_settings[i].key;
-                if (strcmp(config_settings[i].key, key) != 0)
-                        continue;
-
-                if (config_settings[i].set(value, l->config) < 0) {
-                        char detail[128];
-
-                        (void) snprintf(detail, sizeof(detail), "expected %s", config_settings[i].expected);
-                        return problem(l, line, what, detail, NULL);
-                }
-                return 0;
+                if (strcmp(config_settings[i].key, key) == 0)
+                        return apply(l, i, line, value, what);
         }
 
         if (n == 0)
                 return 0; /* the section has been reported */
 
         return problem(l, line, what, "unknown key", word_nearest(key, known));
+}
+
+/* The rest of the file is not read. */
+static int syntax_problem(Loader *l, unsigned line, const char *message) {
+        char *what;
+
+        if (l->service.line == 0)
+                return problem(l, line, "syntax", message, NULL);
+
+        l->service.is_bad = true;
+        what = strdup(message);
+        return what ? service_problem(l, -EINVAL, line, l->service.line, "syntax", what) : -ENOMEM;
 }
 
 /* @optional: a missing file is fine. */
@@ -115,9 +202,9 @@ static int load_file(Loader *l, const char *path, bool optional) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return problem(l, line, "syntax", message ?: strerror(-r), NULL);
+                r = syntax_problem(l, line, message ?: strerror(-r));
 
-        return 0;
+        return r < 0 ? r : close_service(l);
 }
 
 typedef struct DropIn {
@@ -196,28 +283,60 @@ static int load_dropins(Loader *l, const char *root, DropIn *list) {
         return 0;
 }
 
-int config_load(const char *root, Config *ret_config, char ***ret_problems) {
-        _cleanup_(strv_freep) char **problems = NULL;
+static int check_together(Loader *l) {
+        int r = 0;
+
+        for (size_t i = 0; i < CONFIG_SETTINGS_N && r >= 0; i++) {
+                const char *useless;
+
+                if (!l->where[i] || strcmp(config_settings[i].section, "OAP") != 0)
+                        continue;
+
+                useless = config_oap_useless(l->config, config_settings[i].key);
+                if (useless && strv_length(*l->problems) < CONFIG_PROBLEMS_MAX)
+                        r = strv_pushf(l->problems,
+                                       "%s: %s= %s",
+                                       l->where[i],
+                                       config_settings[i].key,
+                                       useless);
+        }
+
+        return r;
+}
+
+static int load_all(Loader *l, const char *root) {
         _cleanup_(freep) DropIn *dropins = NULL;
         char path[PATH_MAX];
-        Config c;
-        Loader l = { .config = &c, .problems = &problems };
         int r;
-
-        config_default(&c);
 
         dropins = calloc(CONFIG_DROPINS_MAX, sizeof(dropins[0]));
         if (!dropins)
                 return -ENOMEM;
 
         (void) snprintf(path, sizeof(path), "%s/etc/cprof/cprofd.conf", root);
-        r = load_file(&l, path, true);
-        if (r < 0)
-                return r;
+        r = load_file(l, path, true);
+        if (r >= 0)
+                r = load_dropins(l, root, dropins);
 
-        r = load_dropins(&l, root, dropins);
-        if (r < 0)
+        return r < 0 ? r : check_together(l);
+}
+
+int config_load(const char *root, Config *ret_config, char ***ret_problems) {
+        _cleanup_(strv_freep) char **problems = NULL;
+        Config c;
+        Loader l = { .config = &c, .problems = &problems };
+        int r;
+
+        config_default(&c);
+        r = load_all(&l, root);
+
+        service_draft_done(&l.service);
+        for (size_t i = 0; i < CONFIG_SETTINGS_N; i++)
+                free(l.where[i]);
+        if (r < 0) {
+                config_done(&c);
                 return r;
+        }
 
         *ret_config = c;
         *ret_problems = TAKE_PTR(problems);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "oap/oap-config.h"
 #include "store/store.h"
+#include "target/identity.h"
 #include "task/task-manager.h"
 
 #define CONFIG_URLS_MAX 1024U
@@ -23,6 +25,8 @@ typedef struct Config {
         unsigned http_rules_max;               /* [Http] HttpRulesMax=2048: rules of all processes */
         bool http_tls;                         /* [Http] HttpTls=yes */
         StoreConfig store;                     /* [Store] MaxUse= KeepFree= MaxAge= */
+        OapConfig oap;                         /* [OAP] */
+        ServiceRules services;                 /* [Service] sections */
 } Config;
 
 #define CONFIG_PROBLEMS_MAX 64U
@@ -31,11 +35,14 @@ typedef struct Config {
 #define UNWIND_BYTES_MAX (UINT64_C(1) << 30)
 
 void config_default(Config *c);
+/* Frees what it owns. */
+void config_done(Config *c);
 
 /* For ProbeConfig and TaskManagerConfig; 0 = no flight recorder. */
 unsigned config_recorder_every(const Config *c);
 
-/* Reads @root's files ("" = the host's) over the defaults. What is wrong is skipped, keeps its default and
- * becomes one line of the NULL-terminated *ret_problems, "path:line: Key=value: …", freed by strv_free().
- * Returns -ENOMEM only. */
+/* Reads @root's files ("" = the host's) over the defaults into *ret_config, for config_done(). What is wrong
+ * is skipped, keeps its default and becomes one line (of a [Service] section: the whole section is skipped)
+ * of the NULL-terminated *ret_problems, "path:line: Key=value: …", freed by strv_free(). Returns -ENOMEM
+ * only. */
 int config_load(const char *root, Config *ret_config, char ***ret_problems);

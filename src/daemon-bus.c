@@ -25,6 +25,7 @@ static void tls_losses(void *userdata, uint64_t *ret_refused, uint64_t *ret_over
 
 static int connect_bus(Daemon *d) {
         const BusContext context = {
+                .host = d->host,
                 .probe = d->probe,
                 .targets = d->targets,
                 .watches = d->watches,
@@ -42,6 +43,8 @@ static int connect_bus(Daemon *d) {
                 .find_task = daemon_find_task,
                 .hottest = daemon_hottest,
                 .tls_losses = tls_losses,
+                .identities = daemon_identities,
+                .oap_status = daemon_oap_status,
                 .userdata = d,
         };
         Unit *u, *next;

@@ -4,6 +4,8 @@
 #include "basic/file-io.h"
 #include "basic/log.h"
 #include "host/clock.h"
+#include "sink/sink-journal.h"
+#include "sink/sink-oap.h"
 #include "task/task-kind.h"
 
 #include <fcntl.h>
@@ -12,6 +14,8 @@
 
 struct DaemonOap {
         DaemonOapContext context;
+        OapConfig config;
+        SinkOap sink;
         IdentitySet *identities;
         Oap *oap;
         char *problem;
@@ -23,6 +27,8 @@ static void on_identity_added(Identity *i, void *userdata) {
 
         if (o->oap && oap_registry_add(oap_registry(o->oap), i) < 0)
                 log_error("Out of memory, '%s' is not registered with SkyWalking.", i->process);
+        if (i->target_unit)
+                o->context.unit_named(i->target_unit, o->context.userdata);
 }
 
 static void on_identity_removed(Identity *i, void *userdata) {
@@ -62,6 +68,9 @@ void daemon_oap_remove_unit(DaemonOap *o, Unit *u) {
 
 /* Said once per change. */
 static void on_state(const OapClientStatus *status, OapState before, void *userdata) {
+        DaemonOap *o = userdata;
+
+        o->context.state_changed(o->context.userdata);
         switch (status->state) {
         case OAP_STATE_CONNECTED:
                 log_notice("Connected to the SkyWalking OAP at %s.", status->peer[0] ? status->peer : "?");
@@ -139,12 +148,11 @@ static const Task *on_run_find(Identity *i, ProfileKind kind, void *userdata) {
         return NULL;
 }
 
-Identity *daemon_oap_identity_of(DaemonOap *o, const Task *t) {
+/* A SinkOap.identity_of. */
+static Identity *on_identity_of(const Task *t, void *userdata) {
+        DaemonOap *o = userdata;
         Process *p;
         Unit *u;
-
-        if (!o->identities)
-                return NULL;
 
         if (t->key.pid > 0) {
                 p = target_set_find_process(o->context.targets, t->key.pid);
@@ -153,6 +161,37 @@ Identity *daemon_oap_identity_of(DaemonOap *o, const Task *t) {
 
         u = target_set_find_unit(o->context.targets, t->unit);
         return u ? u->identity : NULL;
+}
+
+static ProfileKind target_kind(OapTarget target) {
+        return target == OAP_TARGET_OFF_CPU ? PROFILE_KIND_OFF_CPU : PROFILE_KIND_ON_CPU;
+}
+
+/* A task that may be over by now. */
+static void
+note_task(DaemonOap *o, const char *ours, OapTarget target, const char *id, const char *refused) {
+        Task *t = o->context.find_task(o->context.userdata, ours);
+        ProfileKind kind = target_kind(target);
+        int r;
+
+        if (t) {
+                if (task_set_oap(t, kind, id, refused) <= 0)
+                        return;
+                r = store_write_task(o->context.store, t);
+        } else
+                r = store_annotate_oap(o->context.store, ours, kind, id, refused);
+        if (r < 0 && r != -ENOENT)
+                log_debug_errno(r, "Failed to note OAP's ID of task '%s': %m", ours);
+        if (t)
+                (void) sink_journal_oap(t, kind, id, refused);
+}
+
+static void on_task_known(const char *ours, OapTarget target, const char *id, void *userdata) {
+        note_task(userdata, ours, target, id, NULL);
+}
+
+static void on_task_refused(const char *ours, OapTarget target, const char *reason, void *userdata) {
+        note_task(userdata, ours, target, NULL, reason);
 }
 
 static int open_oap_directory(DaemonOap *o) {
@@ -169,10 +208,12 @@ static int open_oap_directory(DaemonOap *o) {
         return fd < 0 ? -errno : fd;
 }
 
-static int set_up(DaemonOap *o, const OapConfig *config) {
+static int set_up(DaemonOap *o) {
         const OapEvents events = {
                 .state_changed = on_state,
                 .policies_changed = on_policies_changed,
+                .task_known = on_task_known,
+                .task_refused = on_task_refused,
                 .runs = { .start = on_run_start, .find = on_run_find, .userdata = o },
                 .userdata = o,
         };
@@ -189,7 +230,7 @@ static int set_up(DaemonOap *o, const OapConfig *config) {
 
         r = oap_new(o->context.event,
                     o->context.host,
-                    config,
+                    &o->config,
                     fd,
                     o->identities,
                     &events,
@@ -207,7 +248,7 @@ static int set_up(DaemonOap *o, const OapConfig *config) {
 
 int daemon_oap_new(
                 const DaemonOapContext *context,
-                const OapConfig *config,
+                OapConfig *config,
                 ServiceRules *rules,
                 DaemonOap **ret_oap) {
         _cleanup_(daemon_oap_freep) DaemonOap *o = NULL;
@@ -216,28 +257,47 @@ int daemon_oap_new(
                 .removed = on_identity_removed,
                 .changed = on_identity_changed,
         };
-        int r;
+        int r = 0;
 
         o = calloc(1, sizeof(*o));
-        if (!o)
+        if (!o) {
+                oap_config_done(config);
+                service_rules_done(rules);
                 return -ENOMEM;
+        }
 
         o->context = *context;
+        o->config = *config;
+        *config = (OapConfig){};
         events.userdata = o;
-        if (oap_config_is_on(config) || rules->n_rules > 0) {
+        if (oap_config_is_on(&o->config) || rules->is_given)
                 r = identity_set_new(context->host, rules, &events, &o->identities);
-                if (r < 0)
-                        return r;
-        }
+        else
+                service_rules_done(rules);
+        if (r >= 0 && oap_config_is_on(&o->config))
+                r = set_up(o);
+        if (r >= 0 && o->identities)
+                r = identity_set_add_all(o->identities, context->targets);
+        if (r < 0)
+                return r;
 
-        if (oap_config_is_on(config)) {
-                r = set_up(o, config);
-                if (r < 0)
-                        return r;
-        }
-
+        if (o->oap)
+                o->sink = (SinkOap){ oap_runs(o->oap), on_identity_of, o };
         *ret_oap = TAKE_PTR(o);
         return 0;
+}
+
+bool daemon_oap_is_as(const DaemonOap *o, const OapConfig *config, ServiceRules *rules) {
+        bool wants_names = oap_config_is_on(config) || rules->is_given;
+
+        if (!o || !oap_config_equal(&o->config, config) || wants_names != (o->identities != NULL))
+                return false;
+        if (!wants_names)
+                return true;
+        if (!rules->is_given && service_rules_default(rules) < 0)
+                return true;
+
+        return service_rules_equal(identity_set_rules(o->identities), rules);
 }
 
 DaemonOap *daemon_oap_free(DaemonOap *o) {
@@ -248,27 +308,36 @@ DaemonOap *daemon_oap_free(DaemonOap *o) {
         oap_free(o->oap);
         free(o->policy_directory);
         free(o->problem);
+        oap_config_done(&o->config);
         free(o);
         return NULL;
 }
 
 void daemon_oap_tick(DaemonOap *o, usec_t now_usec) {
-        if (o->oap)
+        if (o && o->oap)
                 oap_tick(o->oap, now_usec);
 }
 
 const char *daemon_oap_policy_directory(const DaemonOap *o) {
-        return o->policy_directory;
+        return o ? o->policy_directory : NULL;
+}
+
+SinkOap *daemon_oap_sink(DaemonOap *o) {
+        return o && o->oap ? &o->sink : NULL;
 }
 
 IdentitySet *daemon_oap_identities(DaemonOap *o) {
-        return o->identities;
+        return o ? o->identities : NULL;
 }
 
 Oap *daemon_oap_oap(DaemonOap *o) {
-        return o->oap;
+        return o ? o->oap : NULL;
+}
+
+const OapConfig *daemon_oap_config(const DaemonOap *o) {
+        return o && oap_config_is_on(&o->config) ? &o->config : NULL;
 }
 
 const char *daemon_oap_problem(const DaemonOap *o) {
-        return o->problem;
+        return o ? o->problem : NULL;
 }

@@ -22,6 +22,12 @@ typedef struct DaemonOapContext {
         const char *state_directory;
         /* Files of policies changed. */
         void (*reload_policies)(void *userdata);
+        /* Policies may match that unit now, or no more: it is registered as a whole. */
+        void (*unit_named)(Unit *u, void *userdata);
+        /* Of the connection; for the bus. */
+        void (*state_changed)(void *userdata);
+        /* As daemon_find_task(). */
+        Task *(*find_task)(void *userdata, const char *id);
         /* As daemon_start_manual(). */
         int (*start_task)(
                         void *userdata,
@@ -32,12 +38,15 @@ typedef struct DaemonOapContext {
         void *userdata;
 } DaemonOapContext;
 
-/* Takes @rules over. Trouble with what [OAP] says is logged and kept for the status; only -ENOMEM fails. */
+/* Takes *@config and *@rules over, also on failure, and names all that is there. Trouble with what [OAP]
+ * says is logged and kept for the status; only -ENOMEM fails. */
 int daemon_oap_new(
                 const DaemonOapContext *context,
-                const OapConfig *config,
+                OapConfig *config,
                 ServiceRules *rules,
                 DaemonOap **ret_oap);
+/* Whether one made with these would be the same. */
+bool daemon_oap_is_as(const DaemonOap *o, const OapConfig *config, ServiceRules *rules);
 DaemonOap *daemon_oap_free(DaemonOap *o);
 DEFINE_CLEANUP(DaemonOap *, daemon_oap_free)
 
@@ -46,12 +55,16 @@ void daemon_oap_add_process(DaemonOap *o, Process *p);
 void daemon_oap_remove_process(DaemonOap *o, Process *p);
 void daemon_oap_remove_unit(DaemonOap *o, Unit *u);
 
+/* From here on NULL is one that is off. */
 void daemon_oap_tick(DaemonOap *o, usec_t now_usec);
+
+/* For the list of sinks; NULL: off. */
+struct SinkOap *daemon_oap_sink(DaemonOap *o);
 
 /* Where policies of OAP are; NULL: there is no OAP. */
 const char *daemon_oap_policy_directory(const DaemonOap *o);
 
-IdentitySet *daemon_oap_identities(DaemonOap *o);              /* NULL: nobody has a name */
-Oap *daemon_oap_oap(DaemonOap *o);                             /* NULL: off, or it could not be set up */
-const char *daemon_oap_problem(const DaemonOap *o);            /* why it could not; NULL */
-Identity *daemon_oap_identity_of(DaemonOap *o, const Task *t); /* NULL: not registered */
+IdentitySet *daemon_oap_identities(DaemonOap *o);       /* NULL: nobody has a name */
+Oap *daemon_oap_oap(DaemonOap *o);                      /* NULL: off, or it could not be set up */
+const OapConfig *daemon_oap_config(const DaemonOap *o); /* NULL: there is no OAP */
+const char *daemon_oap_problem(const DaemonOap *o);     /* why it could not; NULL */

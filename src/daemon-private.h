@@ -6,6 +6,7 @@
 #include "daemon-fetch.h"
 #include "daemon-http.h"
 #include "daemon-java.h"
+#include "daemon-oap.h"
 #include "daemon-python.h"
 #include "daemon.h"
 #include "target/discover-units.h"
@@ -54,6 +55,7 @@ struct Daemon {
         Fetcher *fetcher; /* NULL: nothing is fetched */
         Store *store;
         Sinks sinks;
+        DaemonOap *oap;
         sd_bus *connection;
         Bus *bus;
         UnitDiscovery *discovery;
@@ -80,12 +82,23 @@ struct Daemon {
         usec_t checkpoint_begin_usec, checkpoint_next_usec;
 };
 
+/* daemon.c */
+const char *daemon_state_directory(const Daemon *d);
+
 /* daemon-watching.c */
 int daemon_init_watching(Daemon *d);
+
+/* daemon-services.c: who is who to SkyWalking. */
+int daemon_init_services(Daemon *d);
+/* Takes over what of @c is about it; 1 when that is not as before. */
+int daemon_reload_services(Daemon *d, Config *c);
+IdentitySet *daemon_identities(void *userdata);
+int daemon_oap_status(void *userdata, BusOapStatus *ret);
 
 /* daemon-reload.c */
 int daemon_load(Daemon *d); /* the first time */
 int daemon_reload(Daemon *d);
+int daemon_reload_policies(Daemon *d); /* them alone */
 void daemon_watch_directories(Daemon *d);
 void daemon_arm_sampler(Daemon *d);
 

@@ -80,8 +80,16 @@ static int load_config(Daemon *d) {
         if (r < 0)
                 return r;
 
+        r = daemon_reload_services(d, &c);
+        if (r < 0) {
+                config_done(&c);
+                strv_free(problems);
+                return r;
+        }
+
         strv_free(d->config_problems);
         d->config_problems = problems;
+        config_done(&d->config);
         d->config = c;
         log_set_max_level(d->options.log_level >= 0 ? d->options.log_level : c.log_level);
         return 0;
@@ -91,6 +99,10 @@ int daemon_load(Daemon *d) {
         int r;
 
         r = policy_store_new(NULL, on_policy_change, d, &d->policies);
+        if (r < 0)
+                return r;
+
+        r = policy_store_set_directory(d->policies, POLICY_SOURCE_OAP, daemon_oap_policy_directory(d->oap));
         if (r < 0)
                 return r;
 
@@ -106,19 +118,13 @@ int daemon_load(Daemon *d) {
         return 0;
 }
 
-int daemon_reload(Daemon *d) {
+int daemon_reload_policies(Daemon *d) {
         int r;
-
-        r = load_config(d);
-        if (r < 0)
-                return r;
 
         r = policy_store_reload(d->policies, NULL);
         if (r < 0)
                 return r;
 
-        daemon_http_set_hook(d->http, d->config.http_hook);
-        store_set_config(d->store, &d->config.store);
         report_problems(d);
         daemon_watch_directories(d);
         daemon_arm_sampler(d);
@@ -127,6 +133,19 @@ int daemon_reload(Daemon *d) {
                  policy_store_n_loaded(d->policies),
                  watch_set_n_rules(d->watches));
         return 0;
+}
+
+int daemon_reload(Daemon *d) {
+        int r;
+
+        r = load_config(d);
+        if (r < 0)
+                return r;
+
+        daemon_http_set_hook(d->http, d->config.http_hook);
+        store_set_config(d->store, &d->config.store);
+        r = policy_store_set_directory(d->policies, POLICY_SOURCE_OAP, daemon_oap_policy_directory(d->oap));
+        return r < 0 ? r : daemon_reload_policies(d);
 }
 
 static int on_reload_timer(sd_event_source *s, uint64_t usec, void *userdata) {

@@ -18,11 +18,15 @@ static void on_unit_removed(Unit *u, void *userdata) {
         Daemon *d = userdata;
 
         watch_set_remove_unit(d->watches, u);
+        if (d->oap)
+                daemon_oap_remove_unit(d->oap, u);
 }
 
 static void on_process_added(Process *p, void *userdata) {
         Daemon *d = userdata;
 
+        if (d->oap)
+                daemon_oap_add_process(d->oap, p);
         if (watch_set_add_process(d->watches, p) < 0)
                 log_error("Out of memory, process %i is not watched.", (int) p->key.pid);
         daemon_http_process_changed(d->http, p);
@@ -36,6 +40,8 @@ static void on_process_removed(Process *p, void *userdata) {
         watch_set_remove_process(d->watches, p);
         daemon_http_process_removed(d->http, p);
         task_manager_process_removed(d->tasks, p, clock_monotonic_usec());
+        if (d->oap)
+                daemon_oap_remove_process(d->oap, p);
 }
 
 static void on_process_changed(Process *p, void *userdata) {

@@ -38,6 +38,7 @@ static void tick(Daemon *d, usec_t slot_end_usec) {
         (void) trigger_commit(d->trigger);
 
         task_manager_tick(d->tasks, clock_monotonic_usec());
+        daemon_oap_tick(d->oap, clock_monotonic_usec());
         cooldown_forget_expired(d->cooldown, slot_end_usec);
 }
 
@@ -163,6 +164,10 @@ static int init_loop(Daemon *d) {
         return sd_event_source_set_priority(d->idle_source, EVENT_PRIORITY_IDLE);
 }
 
+const char *daemon_state_directory(const Daemon *d) {
+        return d->options.state_directory ?: STATE_DIRECTORY;
+}
+
 static int init_symbols(Daemon *d) {
         const char *cache = d->options.cache_directory ?: FETCH_DIRECTORY;
         const char *const roots[] = { "/usr/lib/debug", cache, NULL };
@@ -175,7 +180,7 @@ static int init_symbols(Daemon *d) {
 }
 
 static int init_evidence(Daemon *d) {
-        const char *directory = d->options.state_directory ?: STATE_DIRECTORY;
+        const char *directory = daemon_state_directory(d);
         int r;
 
         r = init_symbols(d);
@@ -247,6 +252,10 @@ int daemon_new(const DaemonOptions *options, Daemon **ret_daemon) {
         if (r < 0)
                 log_warning_errno(r, "Failed to look at the processes, trying again in a second: %m");
 
+        r = daemon_init_services(d);
+        if (r < 0)
+                return r;
+
         r = daemon_load(d);
         if (r < 0)
                 return log_error_errno(r, "Failed to load the policies: %m");
@@ -270,6 +279,7 @@ Daemon *daemon_free(Daemon *d) {
                 daemon_finish_all(d);
 
         daemon_disconnect_bus(d);
+        daemon_oap_free(d->oap);
 
         for (size_t i = 0; i < d->n_inotify; i++)
                 (void) sd_event_source_disable_unref(d->inotify_sources[i]);
@@ -292,6 +302,7 @@ Daemon *daemon_free(Daemon *d) {
         probe_free(d->probe);
         host_free(d->host);
         strv_free(d->config_problems);
+        config_done(&d->config);
         free(d);
         return NULL;
 }

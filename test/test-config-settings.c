@@ -50,6 +50,7 @@ Test(config_settings, values_of_http_are_checked) {
                              "%s=%s",
                              rows[i].key,
                              rows[i].value);
+                config_done(&c);
         }
 }
 

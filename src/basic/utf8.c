@@ -38,11 +38,20 @@ static size_t sequence_length(const unsigned char *s, size_t left) {
         return c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
 }
 
+/* Whether the next eight bytes are all ASCII, and none is NUL: names of functions mostly are. */
+static bool is_ascii_word(const unsigned char *s) {
+        uint64_t word;
+
+        memcpy(&word, s, sizeof(word));
+        return ((word | (word - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool utf8_is_valid(const char *text, size_t length) {
         const unsigned char *s = (const unsigned char *) text;
 
         while (length > 0) {
-                size_t n = sequence_length(s, length);
+                size_t n = length >= sizeof(uint64_t) && is_ascii_word(s) ? sizeof(uint64_t)
+                                                                          : sequence_length(s, length);
 
                 if (n == 0)
                         return false;
@@ -78,4 +87,16 @@ char *utf8_sanitize(const char *text, size_t length) {
 
         *out = '\0';
         return copy;
+}
+
+size_t utf8_fit(const char *text, size_t max) {
+        size_t n = strnlen(text, max + 1);
+
+        if (n <= max)
+                return n;
+
+        for (n = max; n > 0 && ((unsigned char) text[n] & 0xc0) == 0x80;)
+                n--;
+
+        return n;
 }

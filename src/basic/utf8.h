@@ -10,3 +10,6 @@ bool utf8_is_valid(const char *text, size_t length);
 /* A copy in which each byte that is no part of valid UTF-8, and each control character, is '?'. NULL: out of
  * memory. */
 char *utf8_sanitize(const char *text, size_t length);
+
+/* How many bytes of @text, which is valid, fit into @max without cutting a character in two. */
+size_t utf8_fit(const char *text, size_t max);

@@ -28,3 +28,6 @@
 #define CPROF_BUS_HTTP_RULE_SIGNATURE "(sussu(tttdddd)(tttdddd)(tttdddd))"
 #define CPROF_BUS_HTTP_PROCESS_SIGNATURE "(susssbsa{st})"
 #define CPROF_BUS_FUNCTION_SIGNATURE "(stt)"
+#define CPROF_BUS_SERVICE_SIGNATURE "(ssssusssssa{ss})"
+#define CPROF_BUS_OAP_POLICY_SIGNATURE "(ssuu)"
+#define CPROF_BUS_OAP_RUN_SIGNATURE "(sssssstt)"

@@ -8,7 +8,7 @@
 struct Bus {
         sd_bus *sd_bus; /* referenced */
         BusContext context;
-        sd_bus_slot *slots[9];
+        sd_bus_slot *slots[11];
         size_t n_slots;
         bool name_is_settled;
 };
@@ -16,9 +16,11 @@ struct Bus {
 extern const sd_bus_vtable bus_manager_vtable[];
 extern const sd_bus_vtable bus_hottest_vtable[];
 extern const sd_bus_vtable bus_http_vtable[];
+extern const sd_bus_vtable bus_oap_vtable[];
 extern const sd_bus_vtable bus_policy_vtable[];
 extern const sd_bus_vtable bus_policy_list_vtable[];
 extern const sd_bus_vtable bus_profile_vtable[];
+extern const sd_bus_vtable bus_service_vtable[];
 extern const sd_bus_vtable bus_task_vtable[];
 extern const sd_bus_vtable bus_unit_vtable[];
 extern const sd_bus_vtable bus_window_vtable[];
@@ -36,6 +38,10 @@ int bus_reply_array(sd_bus_message *m, const char *element, BusAppendFn append, 
 /* Appends a string that may hold a file name: bytes that are no UTF-8 become '?', because the bus takes text
  * only. */
 int bus_append_text(sd_bus_message *m, const char *text);
+
+/* "connected" and the others of oap_state_to_string(); "off": none is configured; "failed": what is
+ * configured cannot be used. @s is filled in unless it is off. @s->runs is left to the caller. */
+int bus_oap_state(Bus *b, BusOapStatus *ret_status, const char **ret_state);
 
 typedef enum RuleStatus {
         RULE_STATUS_ARMED,

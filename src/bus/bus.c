@@ -12,8 +12,9 @@
 #define UNITS_COMPARED_MAX 4096U /* for "did you mean" */
 
 static const sd_bus_vtable *const vtables[] = {
-        bus_manager_vtable, bus_policy_vtable,  bus_policy_list_vtable, bus_unit_vtable, bus_window_vtable,
-        bus_task_vtable,    bus_profile_vtable, bus_hottest_vtable,     bus_http_vtable,
+        bus_manager_vtable, bus_policy_vtable, bus_policy_list_vtable, bus_unit_vtable,
+        bus_window_vtable,  bus_task_vtable,   bus_profile_vtable,     bus_hottest_vtable,
+        bus_http_vtable,    bus_oap_vtable,    bus_service_vtable,
 };
 
 int bus_new(sd_bus *sd_bus, const BusContext *context, Bus **ret_bus) {
@@ -186,4 +187,13 @@ void bus_emit_task_finished(Bus *b, const Task *t) {
              "ssss",
              (const char *const[]){ t->id, t->unit, task_state_to_string(t->state), t->reason ?: "" },
              4);
+}
+
+void bus_emit_oap_changed(Bus *b) {
+        int r;
+
+        r = sd_bus_emit_properties_changed(
+                        b->sd_bus, CPROF_BUS_PATH, CPROF_BUS_INTERFACE, "OapState", "OapAddress", NULL);
+        if (r < 0)
+                log_debug_errno(r, "Failed to tell of the OAP's state: %m");
 }

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "oap/oap-client.h"
+#include "oap/oap-config.h"
+#include "oap/oap-forward.h"
+#include "oap/oap-policy.h"
+#include "oap/oap-registry.h"
+#include "oap/oap-run.h"
 #include "policy/http-watch.h"
 #include "policy/policy-store.h"
 #include "policy/watch-set.h"
@@ -24,8 +30,25 @@ int bus_hottest_answer(
                 size_t n_functions);
 int bus_hottest_fail(BusHottest *h, int error, const char *message);
 
+/* SkyWalking as the daemon sees it. Everything but @runs is borrowed until the loop goes on. */
+typedef struct BusOapStatus {
+        const OapConfig *config;
+        const char *problem; /* why there is no connection at all; NULL: there is one, or tries to be */
+        OapClientStatus client;
+        OapRegistryStatus registry;
+        OapForwardStatus forward;
+        const OapPolicyInfo *policies;
+        size_t n_policies;
+        OapRunInfo *runs; /* freed by who asked */
+        size_t n_runs;
+        OapRunsStatus tasks;
+        uint64_t n_policy_queries, n_meters_over_cap;
+        usec_t now_usec; /* CLOCK_MONOTONIC, of all of it */
+} BusOapStatus;
+
 /* The stages as the bus sees them; all borrowed, all outlive the bus. */
 typedef struct BusContext {
+        const Host *host;
         Probe *probe;
         TargetSet *targets;
         WatchSet *watches;
@@ -60,6 +83,12 @@ typedef struct BusContext {
         /* TLS libraries in processes that were refused, and those above a limit. NULL: none are looked for.
          */
         void (*tls_losses)(void *userdata, uint64_t *ret_refused, uint64_t *ret_over_cap);
+
+        /* Who is registered with SkyWalking, or would be; NULL, or it returns NULL: nobody is named, so that
+         * names are made when somebody asks, by the default rule. */
+        IdentitySet *(*identities)(void *userdata);
+        /* 1: filled in; 0: no OAP is configured; -ENOMEM. NULL: never is. */
+        int (*oap_status)(void *userdata, BusOapStatus *ret);
         void *userdata;
 } BusContext;
 
@@ -77,3 +106,5 @@ bool bus_name_is_settled(const Bus *b); /* ours, or refused */
 void bus_emit_policy_changed(Bus *b, const char *name, bool had, bool has);
 void bus_emit_task_started(Bus *b, const Task *t);
 void bus_emit_task_finished(Bus *b, const Task *t);
+/* The properties OapState and OapAddress changed. */
+void bus_emit_oap_changed(Bus *b);

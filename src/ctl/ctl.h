@@ -32,6 +32,8 @@ int verb_status(Ctl *c, int argc, char **argv);
 int verb_reload(Ctl *c, int argc, char **argv);
 int verb_monitor(Ctl *c, int argc, char **argv);
 int verb_http(Ctl *c, int argc, char **argv);
+int verb_oap_services(Ctl *c, int argc, char **argv);
+int verb_oap_status(Ctl *c, int argc, char **argv);
 int verb_profile(Ctl *c, int argc, char **argv);
 int verb_top(Ctl *c, int argc, char **argv);
 int verb_unit_list(Ctl *c, int argc, char **argv);

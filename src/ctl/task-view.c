@@ -281,6 +281,24 @@ static void print_cost(const json_t *t) {
         puts(")");
 }
 
+/* What SkyWalking calls it. */
+static void print_oap(const json_t *t) {
+        const char *title = "OAP:";
+        const json_t *one;
+        size_t i;
+
+        json_array_foreach(json_at(t, "oap_tasks"), i, one) {
+                _cleanup_(freep) char *kind = clean(one, "kind", "?"), *id = clean(one, "id", ""),
+                                      *refused = clean(one, "refused", "");
+
+                if (id && id[0])
+                        printf("%9s %s is task %s\n", title, kind ?: "?", id);
+                else
+                        printf("%9s %s is not known there: %s\n", title, kind ?: "?", refused ?: "?");
+                title = "";
+        }
+}
+
 void task_print(const Ctl *c, const json_t *t) {
         print_head(c, t);
         print_state(c, t);
@@ -293,5 +311,6 @@ void task_print(const Ctl *c, const json_t *t) {
         print_cost(t);
         print_text(t, "Without:", "left_out");
         print_text(t, "Thinned:", "thinned");
+        print_oap(t);
         print_losses(c, json_at(t, "losses"));
 }

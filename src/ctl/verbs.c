@@ -114,6 +114,16 @@ static const Verb verbs[] = {
           "Compare before the trigger with during, or two tasks" },
         { "task", "export", "[ID]", 0, 1, EXPORT, verb_task_export, "Write the profile for other tools" },
         { "task", "delete", "ID…", 1, INT_MAX, 0, verb_task_delete, "Delete tasks and their profiles" },
+
+        { "oap", "status", "", 0, 0, 0, verb_oap_status, "Show the connection to SkyWalking's OAP" },
+        { "oap",
+          "services",
+          "",
+          0,
+          0,
+          0,
+          verb_oap_services,
+          "List what is registered with SkyWalking, or would be" },
 };
 
 static const struct {
@@ -147,6 +157,17 @@ static const struct {
         { OPTION_GROUP_WATCH, "-w --watch", "Show it anew each second until Ctrl-C" },
 };
 
+/* NULL is that of verbs of one word. */
+static const struct Group {
+        const char *group, *title, *about;
+} groups[] = {
+        { NULL, "Daemon:", "" },
+        { "unit", "Units:", "units" },
+        { "policy", "Policies:", "policies" },
+        { "task", "Tasks (ID: part of one, default latest):", "tasks" },
+        { "oap", "SkyWalking:", "the OAP" },
+};
+
 const char *verb_name(const Verb *v, char buf[static VERB_NAME_MAX]) {
         snprintf(buf, VERB_NAME_MAX, "%s%s%s", v->group ?: "", v->group ? " " : "", v->name);
         return buf;
@@ -154,6 +175,14 @@ const char *verb_name(const Verb *v, char buf[static VERB_NAME_MAX]) {
 
 static bool in_group(const Verb *v, const char *group) {
         return group ? v->group && strcmp(v->group, group) == 0 : !v->group;
+}
+
+static const struct Group *find_group(const char *group) {
+        for (size_t i = 1; i < ELEMENTSOF(groups); i++)
+                if (group && strcmp(groups[i].group, group) == 0)
+                        return groups + i;
+
+        return groups;
 }
 
 static const Verb *find_in_group(const char *group, const char *name) {
@@ -212,11 +241,7 @@ int verb_find(int argc, char **argv, const Verb **ret_verb) {
         }
 
         if (argc < n) {
-                log_error("What about %s? See 'cprofctl %s --help'.",
-                          strcmp(group, "policy") == 0      ? "policies"
-                                          : group[0] == 'u' ? "units"
-                                                            : "tasks",
-                          group);
+                log_error("What about %s? See 'cprofctl %s --help'.", find_group(group)->about, group);
                 return -EINVAL;
         }
 
@@ -263,12 +288,7 @@ void verbs_print_help(const char *group) {
                         continue;
 
                 if (i == 0 || (verbs[i].group && (!last || strcmp(last, verbs[i].group) != 0)))
-                        printf("\n%s\n",
-                               !verbs[i].group                            ? "Daemon:"
-                                               : verbs[i].group[0] == 'u' ? "Units:"
-                                               : verbs[i].group[0] == 'p'
-                                               ? "Policies:"
-                                               : "Tasks (ID: part of one, default latest):");
+                        printf("\n%s\n", find_group(verbs[i].group)->title);
                 last = verbs[i].group;
                 print_verb(verbs + i);
         }

@@ -256,6 +256,41 @@ int procfs_read_comm(const Host *h, pid_t pid, char **ret_comm) {
         return 0;
 }
 
+int procfs_read_command_line(const Host *h, pid_t pid, size_t max, char **ret) {
+        _cleanup_(freep) char *text = NULL, *clean = NULL;
+        char path[64];
+        ssize_t n;
+
+        assert(h);
+        assert(ret);
+
+        text = malloc(max + 8); /* the longest character begins before @max */
+        if (!text)
+                return -ENOMEM;
+
+        pid_path(path, pid, "cmdline");
+        n = read_small_file_at(h->proc_fd, path, text, max + 8);
+        if (n < 0)
+                return n == -ENOENT ? -ESRCH : (int) n;
+
+        for (; n > 0 && text[n - 1] == '\0';)
+                n--;
+        if (n == 0)
+                return -ENODATA;
+
+        for (ssize_t i = 0; i < n; i++)
+                if (text[i] == '\0')
+                        text[i] = ' ';
+
+        clean = utf8_sanitize(text, (size_t) n);
+        if (!clean)
+                return -ENOMEM;
+
+        clean[utf8_fit(clean, max)] = '\0';
+        *ret = TAKE_PTR(clean);
+        return 0;
+}
+
 /* The path of the line whose second field is @controllers: "1:name=systemd:/system.slice/x.service". */
 static const char *find_hierarchy(const char *text, const char *controllers, size_t *ret_length) {
         size_t n = strlen(controllers);

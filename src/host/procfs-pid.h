@@ -29,6 +29,9 @@ int procfs_read_uid(const Host *h, pid_t pid, uid_t *ret);
 int procfs_read_exe(const Host *h, pid_t pid, char **ret_path);
 /* Made valid UTF-8, without control characters. */
 int procfs_read_comm(const Host *h, pid_t pid, char **ret_comm);
+/* Arguments with blanks between them, made valid UTF-8, without control characters, at most @max bytes.
+ * -ENODATA for none (kernel thread, zombie). */
+int procfs_read_command_line(const Host *h, pid_t pid, size_t max, char **ret);
 /* Innermost PID of NSpid: in /proc/PID/status, what the process calls itself: names perf-PID.map. */
 int procfs_read_ns_pid(const Host *h, pid_t pid, pid_t *ret);
 /* Path within the hierarchy of h->cgroup_fd, "/system.slice/x.service"; "/" for what lies outside our cgroup

@@ -89,6 +89,15 @@ static const char *split_message(const char *message, char *ret_address, size_t 
         return skip(skip(reason, "Failed to connect to remote host: "), "connect: ");
 }
 
+/* "SSL_ERROR_SSL: error:0A000086:SSL routines::certificate verify failed", "C-ares status is not
+ * ARES_SUCCESS … is_balancer=0: Domain name not found": people need the end of it. */
+static const char *without_library(const char *reason) {
+        const char *part = strstr(reason, "SSL routines:") ?: strstr(reason, "C-ares status");
+        const char *end = part ? strrchr(part, ':') : NULL;
+
+        return end && end[1] ? end + 1 + strspn(end + 1, " ") : reason;
+}
+
 /* "/skywalking.v3.EBPFProcessService/keepAlive": "EBPFProcessService". */
 static int service_of(const char *method, const char **ret_service) {
         const char *slash = strrchr(method, '/'), *begin = slash;
@@ -129,6 +138,20 @@ static void certificate_words(StrBuf *b, const char *at, const char *reason) {
                 strbuf_addf(b, "no TLS connection to the OAP at %s", at);
 }
 
+static void away_words(StrBuf *b, const Failure *f, const char *at, const char *reason) {
+        if (has(reason, "DNS resolution failed"))
+                strbuf_addf(b, "the name in Address=, %s, is not known", at);
+        else if (has(reason, "parsing HTTP"))
+                strbuf_addf(b, "what answers at %s is no OAP: check the port of Address=", at);
+        else if (has(reason, "Socket closed") && !f->was_connected)
+                strbuf_addf(b,
+                            "what answers at %s hangs up at once: it may expect TLS (TLS=yes), or a certificate of "
+                            "ours (CertificateFile=)",
+                            at);
+        else
+                strbuf_addf(b, "no OAP answers at %s", at);
+}
+
 static void method_words(StrBuf *b, const char *at, const char *method) {
         const char *service;
         int n = service_of(method, &service);
@@ -148,7 +171,7 @@ static void add_words(StrBuf *b, const Failure *f, const char *at, const char *r
         name = name ? name + 1 : f->method;
         switch (f->verdict) {
         case VERDICT_AWAY:
-                strbuf_addf(b, "no OAP answers at %s", at);
+                away_words(b, f, at, reason);
                 break;
         case VERDICT_CERTIFICATE:
                 certificate_words(b, at, reason);
@@ -188,7 +211,7 @@ void failure_words(const Failure *f, char *buf, size_t size) {
 
         add_words(&b, f, at, reason);
         if (*reason && f->verdict != VERDICT_SLOW && f->verdict != VERDICT_NO_METHOD)
-                strbuf_addf(&b, ": %s", reason);
+                strbuf_addf(&b, ": %s", without_library(reason));
 
         if (strbuf_finish(&b, &text) < 0)
                 text = NULL;

@@ -18,7 +18,6 @@ static inline Commands *commands_free(Commands *c) {
 }
 DEFINE_CLEANUP(Commands *, commands_free)
 
-OapTarget oap_target_from_string(const char *name);
 /* Returns @error, or -ENOMEM. */
 int oap_refuse(int error, char **reterr_message, const char *format, ...) _printf_(3, 4);
 

@@ -26,6 +26,7 @@ typedef enum OapTarget {
         _OAP_TARGET_INVALID = -EINVAL,
 } OapTarget;
 const char *oap_target_to_string(OapTarget t); /* "ON_CPU" */
+OapTarget oap_target_from_string(const char *name);
 
 /* One check item as it was sent; whether its numbers make sense is asked elsewhere. */
 typedef struct OapCheckItem {

@@ -2,12 +2,14 @@
 /* Triggers, meters, stacks. */
 #include "oap/oap-encode.h"
 
+#include "basic/hash.h"
 #include "oap/oap-encode-private.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#define URI_LABEL_ALL "global"
+#define DIGEST_LENGTH 9U /* "~" and eight digits */
 
 static const struct {
         Skywalking__V3__ContinuousProfilingTriggeredMonitorType type;
@@ -137,15 +139,41 @@ int oap_encode_report(
         return oap_scratch_pack(&s, &r.base, ret);
 }
 
-/* OAP keeps labelled values as "label,value|label,value". */
+static uint32_t digest(const char *text) {
+        uint64_t hash = 0;
+
+        for (; *text; text++)
+                hash = hash_u64(hash, (unsigned char) *text);
+
+        return (uint32_t) hash;
+}
+
+static bool has_digest(const char *text, size_t n) {
+        return n >= DIGEST_LENGTH && text[n - DIGEST_LENGTH] == '~' &&
+                        strspn(text + n - DIGEST_LENGTH + 1, "0123456789abcdef") == DIGEST_LENGTH - 1;
+}
+
+/* OAP keeps labelled values as "label,value|label,value". A text that looks as if it had a digest gets one,
+ * too. */
 static char *uri_label(OapScratch *s, const UriRule *uri) {
-        char *label = oap_scratch_text(s, uri && uri->kind != URI_RULE_ALL ? uri->text : URI_LABEL_ALL);
+        const char *text = uri && uri->kind != URI_RULE_ALL ? uri->text : OAP_URI_LABEL_ALL;
+        char *label = oap_scratch_text(s, text), *longer;
+        size_t n;
 
-        for (char *p = label; p && *p; p++)
-                if (*p == '|' || *p == ',')
-                        *p = '_';
+        if (!label ||
+            (strcmp(label, text) == 0 && !strpbrk(label, "|,") && !has_digest(label, strlen(label))))
+                return label;
 
-        return label;
+        n = strlen(label);
+        longer = oap_scratch_alloc(s, n + DIGEST_LENGTH + 1, 1);
+        if (!longer)
+                return NULL;
+
+        (void) snprintf(longer, n + DIGEST_LENGTH + 1, "%s~%08" PRIx32, label, digest(text));
+        for (char *p = strpbrk(longer, "|,"); p; p = strpbrk(p, "|,"))
+                *p = '_';
+
+        return longer;
 }
 
 static Skywalking__V3__Label *make_label(OapScratch *s, const char *name, char *value) {

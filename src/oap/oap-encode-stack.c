@@ -32,6 +32,26 @@ set_symbols(OapScratch *s,
         }
 }
 
+static void set_task(OapScratch *s, Skywalking__V3__EBPFProfilingTaskMetadata *task, const OapTaskKey *key) {
+        task->taskid = oap_scratch_text(s, key->task);
+        task->processid = oap_scratch_text(s, key->process);
+        task->profilingstarttime = key->start_ms;
+        task->currenttime = key->now_ms;
+}
+
+int oap_encode_task_key(const OapTaskKey *key, OapBytes *ret) {
+        _cleanup_(oap_scratch_done) OapScratch s = {};
+        Skywalking__V3__EBPFProfilingTaskMetadata task = SKYWALKING__V3__EBPFPROFILING_TASK_METADATA__INIT;
+        Skywalking__V3__EBPFProfilingData data = SKYWALKING__V3__EBPFPROFILING_DATA__INIT;
+
+        assert(key);
+        assert(ret);
+
+        set_task(&s, &task, key);
+        data.task = &task;
+        return oap_scratch_pack(&s, &data.base, ret);
+}
+
 int oap_encode_stack(OapTarget target, const OapTaskKey *key, const OapStack *stack, OapBytes *ret) {
         _cleanup_(oap_scratch_done) OapScratch s = {};
         Skywalking__V3__EBPFProfilingTaskMetadata task = SKYWALKING__V3__EBPFPROFILING_TASK_METADATA__INIT;
@@ -81,10 +101,7 @@ int oap_encode_stack(OapTarget target, const OapTaskKey *key, const OapStack *st
                 return -EINVAL;
 
         if (key) {
-                task.taskid = oap_scratch_text(&s, key->task);
-                task.processid = oap_scratch_text(&s, key->process);
-                task.profilingstarttime = key->start_ms;
-                task.currenttime = key->now_ms;
+                set_task(&s, &task, key);
                 data.task = &task;
         }
 

@@ -61,7 +61,11 @@ const char *oap_meter_name(Metric m);
 
 int oap_encode_task_query(const char *agent, int64_t since_ms, OapBytes *ret);
 
-/* Values of one instance of one service, all at the same time. NAN and infinite ones are left out. */
+/* Values of one instance of one service, all at the same time. NAN and infinite ones are left out. A URI
+ * rule is shown as its text, that of all requests as OAP_URI_LABEL_ALL; '|' and ',', which OAP cannot keep,
+ * become
+ * '_' and a digest of the text follows, so that texts that differ are shown as texts that differ. */
+#define OAP_URI_LABEL_ALL "global"
 typedef struct OapMeter {
         Metric metric;
         const char *process, *layer;
@@ -93,6 +97,10 @@ typedef struct OapTaskKey {
 
 /* One message of a stream; @key in the first one of a task, else NULL. -EINVAL: no frames, or NETWORK. */
 int oap_encode_stack(OapTarget target, const OapTaskKey *key, const OapStack *stack, OapBytes *ret);
+
+/* The key alone, to be put before a first message that was made without one: what is behind it in the same
+ * bytes is of the same message. */
+int oap_encode_task_key(const OapTaskKey *key, OapBytes *ret);
 
 /* The answer of reportProcesses: called for each process that has an id. -EBADMSG. */
 typedef void (*OapProcessIdFn)(int32_t pid, const OapEntity *entity, const char *id, void *userdata);

@@ -22,8 +22,9 @@ typedef struct OapForwardConfig {
                                    */
 } OapForwardConfig;
 #define OAP_REPORT_ATTEMPTS_DEFAULT 2U
-#define OAP_REPORT_SPACING_USEC (10 * USEC_PER_MSEC) /* of two reports of one service: ids are times in ms \
-                                                      */
+#define OAP_REPORT_SPACING_USEC                                                    \
+        (10 * USEC_PER_MSEC) /* of two reports of one service: ids are times in ms \
+                              */
 
 typedef struct OapForwardEvents {
         /* OAP's id of a task that was triggered here, once; @ours is Task.id. */
@@ -80,5 +81,7 @@ typedef struct OapForwardStatus {
         uint64_t n_sent[_OAP_SPOOL_KIND_MAX];
         uint64_t n_refused[_OAP_SPOOL_KIND_MAX]; /* OAP will never take them */
         uint64_t n_resent, n_collisions;         /* records; ids that OAP gave twice */
+        uint64_t n_shed;                         /* METERS that were not kept: half of the room is taken */
+        uint64_t n_too_large;                    /* messages that were left out */
 } OapForwardStatus;
 void oap_forward_status(const OapForward *f, OapForwardStatus *ret);

@@ -25,6 +25,10 @@ struct OapProfile {
         Told *stacks;
         size_t n_stacks, n_allocated;
 
+        bool is_frozen;
+        Told *limits; /* what they had then */
+        size_t n_limits;
+
         Intern lists; /* uint64_t: hashes of the distinct lists of symbols that were told */
         uint64_t count, nsec, n_cut;
 };
@@ -83,9 +87,23 @@ static int reserve_stacks(OapProfile *p, size_t n) {
         return 0;
 }
 
-int oap_profile_rebase(OapProfile *p, const Profile *profile) {
+/* What each stack of @profile has. */
+static void get_values(const OapProfile *p, const Profile *profile, Told *ret) {
         ProfileStack *s, *next;
-        size_t i = 0;
+
+        HASH_ITER(hh, profile_stacks(profile), s, next) {
+                *ret++ = stack_value(p, s);
+        }
+}
+
+static void thaw(OapProfile *p) {
+        free(p->limits);
+        p->limits = NULL;
+        p->n_limits = 0;
+        p->is_frozen = false;
+}
+
+int oap_profile_rebase(OapProfile *p, const Profile *profile) {
         int r;
 
         assert(p);
@@ -94,11 +112,31 @@ int oap_profile_rebase(OapProfile *p, const Profile *profile) {
         if (r < 0)
                 return r;
 
+        thaw(p);
         p->n_stacks = profile ? profile_n_stacks(profile) : 0;
         if (profile)
-                HASH_ITER(hh, profile_stacks(profile), s, next)
-        p->stacks[i++] = stack_value(p, s);
+                get_values(p, profile, p->stacks);
 
+        return 0;
+}
+
+int oap_profile_freeze(OapProfile *p, const Profile *profile) {
+        size_t n;
+        Told *limits;
+
+        assert(p);
+        assert(profile);
+        assert(!p->is_frozen);
+
+        n = profile_n_stacks(profile);
+        limits = calloc(MAX_OF(n, (size_t) 1), sizeof(*limits));
+        if (!limits)
+                return -ENOMEM;
+
+        get_values(p, profile, limits);
+        p->limits = limits;
+        p->n_limits = n;
+        p->is_frozen = true;
         return 0;
 }
 
@@ -131,6 +169,7 @@ OapProfile *oap_profile_free(OapProfile *p) {
                 return NULL;
 
         free(p->stacks);
+        free(p->limits);
         intern_done(&p->lists);
         free(p);
         return NULL;
@@ -140,6 +179,8 @@ OapProfile *oap_profile_free(OapProfile *p) {
 static Told new_value(const OapProfile *p, const Flush *f, const ProfileStack *s, size_t number) {
         Told now = stack_value(p, s), before = p->stacks[number], value = {};
 
+        if (p->is_frozen)
+                now = number < p->n_limits ? p->limits[number] : (Told){};
         if (now.count > before.count)
                 value.count = MIN_OF(now.count - before.count, (uint64_t) INT32_MAX - f->count);
         if (now.nsec > before.nsec)
@@ -195,8 +236,8 @@ static size_t new_lists_max(const OapProfile *p, const Flush *f, bool last) {
         /* one is for those that share nothing */
         size_t n_told = p->lists.n_items + !oap_stacks_node(&f->tree, 0)->is_told, n_freely, n_late;
 
-        if (n_told >= OAP_PROFILE_STACKS_MAX)
-                return 0;
+        assert(n_told <= OAP_PROFILE_STACKS_MAX);
+
         if (last)
                 return OAP_PROFILE_STACKS_MAX - n_told;
 

@@ -20,6 +20,9 @@ DEFINE_CLEANUP(OapProfile *, oap_profile_free)
 /* Another recording goes on where the one before ended: what is in @profile now is never told. -ENOMEM: as
  * before. */
 int oap_profile_rebase(OapProfile *p, const Profile *profile);
+/* The run is over, the recording is not: what comes to @profile from now on is never told, until it is based
+ * anew. -ENOMEM: as before. */
+int oap_profile_freeze(OapProfile *p, const Profile *profile);
 
 /* Messages without OapTaskKey, of what was added since. Frames whose names are not in @symbols yet wait for
  * the next flush, unless it is the @last one. Records of equal symbols are one. Counts as told when it

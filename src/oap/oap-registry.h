@@ -6,7 +6,11 @@
 #include "target/identity.h"
 
 /* Which processes OAP knows, and by which id: reports, keep-alive, reports again. One registration per
- * Identity, in Identity.registration. Conformance items 1 to 7. */
+ * Identity, in Identity.registration. Conformance items 1 to 7.
+ *
+ * A call of many processes that OAP throws away as a whole is repeated by halves until those are alone that
+ * it is for. With keep-alive that is the layer, which OAP does not know: all of that layer are left out from
+ * then on, but for one each time they would be reported again. */
 typedef struct OapRegistry OapRegistry;
 
 /* At least as often; what is done comes earlier, each time by another bit. */
@@ -16,7 +20,7 @@ typedef struct OapRegistry OapRegistry;
 #define OAP_ABSENT_BACKOFF_USEC (5 * USEC_PER_SEC) /* one that the answer left out; doubled each time */
 #define OAP_COMMAND_LINE_MAX 1000U                 /* bytes, as of any other property's value */
 
-/* @agent: the same string for the life of this host, see oap_agent_id(). All borrowed. */
+/* @agent: the same string for the life of this host, see oap_agent_id(); copied. @client is borrowed. */
 int oap_registry_new(OapClient *client, const char *agent, OapRegistry **ret_registry);
 OapRegistry *oap_registry_free(OapRegistry *r);
 DEFINE_CLEANUP(OapRegistry *, oap_registry_free)
@@ -54,7 +58,7 @@ int oap_registry_report_gone(
 
 typedef struct OapRegistryStatus {
         unsigned n_registered, n_waiting, n_layer_refused;
-        uint64_t n_reports, n_keep_alives;
+        uint64_t n_reports, n_keep_alives; /* calls */
 } OapRegistryStatus;
 void oap_registry_status(const OapRegistry *r, OapRegistryStatus *ret);
 

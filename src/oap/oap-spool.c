@@ -61,6 +61,7 @@ static int drop_first(OapSpool *s) {
         s->n_segments--;
         memmove(s->segments, s->segments + 1, s->n_segments * sizeof(s->segments[0]));
         s->head_offset = 0;
+        s->head_size = 0;
         s->head_changed = true;
         return 0;
 }

@@ -58,7 +58,7 @@ int oap_spool_sync(OapSpool *s);
 
 /* The oldest record: valid until the next call of anything here. -ENODATA: there is none. */
 int oap_spool_peek(OapSpool *s, OapSpoolRecord *ret);
-/* It is OAP's now: the next one is the oldest. */
+/* It is OAP's now: the next one is the oldest. -ENODATA: it was dropped since it was looked at. */
 int oap_spool_acknowledge(OapSpool *s);
 /* It will never be taken: as acknowledged, but counted as dropped. */
 int oap_spool_refuse(OapSpool *s);

@@ -255,24 +255,23 @@ static uint64_t weight(const OapStacks *t, const OapStackNode *n) {
 }
 
 typedef struct Rolling {
+        const Share *own;           /* of each node, before */
+        Share *shares;              /* ditto, after */
+        uint64_t least;             /* what any node weighs */
         uint64_t min_new, min_told; /* nodes that weigh less go to their parents; 0 alone never does */
         size_t n_new;
         uint64_t n_bytes, n_cut;
 } Rolling;
 
 /* Children have higher numbers than their parents: one pass from the end. */
-static void roll_up(const OapStacks *t, Share *shares, Rolling *r) {
+static void roll_up(const OapStacks *t, Rolling *r) {
         r->n_new = 0;
         r->n_bytes = r->n_cut = 0;
-        for (size_t i = 0; i < t->nodes.n_items; i++) {
-                const OapStackNode *n = oap_stacks_node(t, (uint32_t) i);
-
-                shares[i] = (Share){ n->count, n->nsec, weight(t, n) };
-        }
+        memcpy(r->shares, r->own, t->nodes.n_items * sizeof(*r->shares));
 
         for (size_t i = t->nodes.n_items; i-- > 0;) {
                 const OapStackNode *n = oap_stacks_node(t, (uint32_t) i);
-                Share *s = shares + i, *parent = shares + n->parent;
+                Share *s = r->shares + i, *parent = r->shares + n->parent;
 
                 if (s->weight == 0)
                         continue;
@@ -290,24 +289,36 @@ static void roll_up(const OapStacks *t, Share *shares, Rolling *r) {
         }
 }
 
+/* Ends: when nothing weighs enough all is at the root. */
+static void roll_up_until(const OapStacks *t, Rolling *r, size_t n_new_max, uint64_t n_bytes_max) {
+        for (roll_up(t, r); r->n_new > n_new_max || r->n_bytes > n_bytes_max; roll_up(t, r))
+                if (r->n_new > n_new_max)
+                        r->min_new = MAX_OF(2 * r->min_new, r->least + 1);
+                else {
+                        r->min_told = MAX_OF(2 * r->min_told, r->least + 1);
+                        r->min_new = MAX_OF(r->min_new, r->min_told);
+                }
+}
+
 int oap_stacks_cut(OapStacks *t, size_t n_new_max, uint64_t n_bytes_max) {
-        _cleanup_(freep) Share *shares = NULL;
-        Rolling r = { .min_new = 1, .min_told = 1 };
+        _cleanup_(freep) Share *own = NULL, *shares = NULL;
+        Rolling r = { .least = UINT64_MAX - 1, .min_new = 1, .min_told = 1 };
 
         assert(t);
 
-        shares = calloc(t->nodes.n_items, sizeof(*shares));
-        if (!shares)
+        r.own = own = calloc(t->nodes.n_items, sizeof(*own));
+        r.shares = shares = calloc(t->nodes.n_items, sizeof(*shares));
+        if (!own || !shares)
                 return -ENOMEM;
 
-        /* ends: when nothing weighs enough all is at the root */
-        for (roll_up(t, shares, &r); r.n_new > n_new_max || r.n_bytes > n_bytes_max; roll_up(t, shares, &r))
-                if (r.n_new > n_new_max)
-                        r.min_new *= 2;
-                else {
-                        r.min_told *= 2;
-                        r.min_new = MAX_OF(r.min_new, r.min_told);
-                }
+        for (size_t i = 0; i < t->nodes.n_items; i++) {
+                const OapStackNode *n = oap_stacks_node(t, (uint32_t) i);
+
+                own[i] = (Share){ n->count, n->nsec, weight(t, n) };
+                if (own[i].weight > 0)
+                        r.least = MIN_OF(r.least, own[i].weight);
+        }
+        roll_up_until(t, &r, n_new_max, n_bytes_max);
 
         for (size_t i = 0; i < t->nodes.n_items; i++) {
                 OapStackNode *n = oap_stacks_node(t, (uint32_t) i);

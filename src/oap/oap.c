@@ -19,7 +19,7 @@
 struct Oap {
         OapEvents events;
         IdentitySet *identities;
-        usec_t meter_interval_usec, next_meters_usec;
+        usec_t meter_interval_usec, meters_taken_usec;
 
         const OapTransportOps *ops;
         OapTransport *transport; /* the client's, once there is one */
@@ -79,14 +79,13 @@ static void take_meters(Oap *o, usec_t now_usec) {
         usec_t interval_usec = o->meter_interval_usec;
         int r;
 
-        if (now_usec < o->next_meters_usec)
-                return;
-
         /* minutes are all that OAP keeps: more of them would only fill the spool */
         oap_client_status(o->client, &status);
         if (status.state != OAP_STATE_CONNECTED)
                 interval_usec = MAX_OF(interval_usec, OAP_METER_INTERVAL_AWAY_USEC);
-        o->next_meters_usec = now_usec + interval_usec;
+        if (now_usec < o->meters_taken_usec + interval_usec)
+                return;
+        o->meters_taken_usec = now_usec;
 
         r = oap_meters_take(o->meters, now_ms, &messages);
         if (r >= 0 && messages.n > 0)
@@ -98,7 +97,7 @@ static void take_meters(Oap *o, usec_t now_usec) {
 void oap_tick(Oap *o, usec_t now_usec) {
         assert(o);
 
-        oap_meters_tick(o->meters, o->identities);
+        oap_meters_tick(o->meters, o->identities, now_usec);
         take_meters(o, now_usec);
         step(o);
 }

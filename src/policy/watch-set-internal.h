@@ -2,7 +2,7 @@
 #pragma once
 
 #include "policy/policy-use.h"
-#include "policy/user-names.h"
+#include "target/user-names.h"
 #include "policy/watch-array.h"
 #include "policy/watch-set.h"
 

@@ -235,6 +235,12 @@ static void add_percent(JournalEntry *e, const char *name, double percent) {
                 journal_entry_addf(e, "%s=%.2f", name, percent);
 }
 
+static void add_oap_ids(JournalEntry *e, const Task *t) {
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++)
+                if (t->oap[k].id)
+                        journal_entry_addf(e, "CPROF_OAP_TASK_ID=%s", t->oap[k].id);
+}
+
 /* How good the record is and what it cost. */
 static void add_quality(JournalEntry *e, const Task *t) {
         add_percent(e, "CPROF_COMPLETE_PERCENT", task_quality_complete_percent(t));
@@ -273,7 +279,40 @@ void journal_entry_for_end(JournalEntry *e, const Task *t) {
                  failed ? LOG_WARNING : LOG_NOTICE);
         journal_entry_addf(e, "CPROF_REASON=%s", t->reason ?: "");
         journal_entry_addf(e, "CPROF_SAMPLES=%" PRIu64, t->n_samples);
+        add_oap_ids(e, t);
         add_quality(e, t);
+}
+
+void journal_entry_for_oap(
+                JournalEntry *e, const Task *t, ProfileKind kind, const char *id, const char *refused) {
+        _cleanup_(strbuf_done) StrBuf b = {};
+
+        assert(e);
+        assert(t);
+        assert(!id != !refused);
+
+        strbuf_add(&b, id ? "SkyWalking has the " : "SkyWalking does not get the ");
+        strbuf_addf(&b, "%s record of ", profile_kind_to_string(kind));
+        add_target(&b, t);
+        strbuf_addf(&b, id ? " as its task %s" : ": %s", id ?: refused);
+        strbuf_addf(&b, " (task %s).", t->id);
+
+        add_message(e, &b);
+        add_task(e,
+                 t,
+                 id ? CPROF_MESSAGE_OAP_TASK_KNOWN : CPROF_MESSAGE_OAP_TASK_REFUSED,
+                 id ? LOG_NOTICE : LOG_WARNING);
+        if (id)
+                journal_entry_addf(e, "CPROF_OAP_TASK_ID=%s", id);
+        else
+                journal_entry_addf(e, "CPROF_REASON=%s", refused);
+}
+
+int sink_journal_oap(const Task *t, ProfileKind kind, const char *id, const char *refused) {
+        _cleanup_(journal_entry_done) JournalEntry e = {};
+
+        journal_entry_for_oap(&e, t, kind, id, refused);
+        return journal_entry_send(&e);
 }
 
 static int journal_task_started(void *self, const Task *t) {

@@ -20,6 +20,17 @@ int sinks_add(Sinks *s, const SinkOps *ops, void *self) {
         return 0;
 }
 
+void sinks_remove(Sinks *s, const void *self) {
+        size_t n = 0;
+
+        assert(s);
+
+        for (size_t i = 0; i < s->n; i++)
+                if (s->items[i].self != self)
+                        s->items[n++] = s->items[i];
+        s->n = n;
+}
+
 /* Counts what sink @i said, and logs it unless it does so all the time. */
 static void sinks_note(Sinks *s, size_t i, const Task *t, const char *what, int r) {
         unsigned n_suppressed = s->items[i].log_limit.n_suppressed;

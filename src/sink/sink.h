@@ -39,6 +39,7 @@ typedef struct Sinks {
 } Sinks;
 
 int sinks_add(Sinks *s, const SinkOps *ops, void *self); /* -E2BIG */
+void sinks_remove(Sinks *s, const void *self);
 /* Fan-out; a sink's failure is logged there (rate-limited) and counted. */
 void sinks_task_started(Sinks *s, const Task *t);
 void sinks_task_thinned(Sinks *s, const Task *t, const char *text);

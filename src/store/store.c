@@ -287,6 +287,30 @@ int store_read_json(Store *s, const char *id, char **ret_json) {
         return read_full_file_at(fd, STORE_JSON_NAME, TASK_RECORD_SIZE_MAX, ret_json, NULL);
 }
 
+int store_annotate_oap(Store *s, const char *id, ProfileKind kind, const char *oap_id, const char *refused) {
+        _cleanup_(task_freep) Task *t = NULL;
+        _cleanup_(freep) char *json = NULL;
+        int r;
+
+        assert(s);
+        assert(id);
+
+        r = store_read_json(s, id, &json);
+        if (r >= 0)
+                r = task_record_parse(json, strlen(json), &t, NULL);
+        if (r < 0)
+                return r;
+        if (strcmp(t->id, id) != 0)
+                return -EBADMSG;
+
+        r = task_set_oap(t, kind, oap_id, refused);
+        if (r <= 0)
+                return r;
+
+        r = store_write_task(s, t);
+        return r < 0 ? r : 1;
+}
+
 int store_open_profile(Store *s, const char *id, TaskPart part) {
         _cleanup_(closep) int fd = -EBADF, profile_fd = -EBADF;
         struct stat st;

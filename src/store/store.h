@@ -36,6 +36,11 @@ int store_write_task(Store *s, const Task *t);
 int store_write_profile(
                 Store *s, const Task *t, TaskPart part, const Profile *profile, const Symbols *symbols);
 
+/* Adds to task.json what OAP knows of a task, which may be over: one of @oap_id and @refused. Returns 1, or
+ * 0 when it says that already; -ENOENT; -EBADMSG: task.json is damaged, and stays so. A task that still runs
+ * is written again from its Task: task_set_oap() is for that one. */
+int store_annotate_oap(Store *s, const char *id, ProfileKind kind, const char *oap_id, const char *refused);
+
 /* What is kept of one task: task.json read back. Bounded, tolerant of damage (such tasks are listed as
  * failed, reason "task.json is damaged: …"). */
 typedef void (*StoreTaskFn)(const Task *t, void *userdata);   /* must not change the store */

@@ -124,6 +124,12 @@ const TaskRecordField task_record_cause_uris[] = {
         {},
 };
 
+const TaskRecordField task_record_oap_texts[] = {
+        { "id", offsetof(TaskOap, id) },
+        { "refused", offsetof(TaskOap, refused) },
+        {},
+};
+
 const TaskRecordField task_record_cause_reals[] = {
         { "threshold", offsetof(TaskCause, threshold) },
         { "value", offsetof(TaskCause, value) },

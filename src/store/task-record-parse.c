@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <string.h>
 
+#define OAP_TASKS_MAX 16U /* of one task; there is one for each kind */
+
 static int get_cause_values(const RecordReader *reader, const json_t *object, TaskCause *c) {
         int r;
 
@@ -82,6 +84,47 @@ static int get_causes(RecordReader *reader, const json_t *object, Task *t) {
                 reader->list = "causes";
                 reader->index = i;
                 r = get_cause(reader, cause, t->causes + i);
+                reader->list = NULL;
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+/* A kind of a later version is left out. */
+static int get_oap_task(const RecordReader *reader, const json_t *object, Task *t) {
+        const char *name;
+        int kind, r;
+
+        r = record_get_name(reader, object, "kind", &name);
+        if (r < 0)
+                return r;
+
+        kind = profile_kind_from_string(name);
+        if (kind < 0)
+                return 0;
+
+        return record_get_texts(reader, object, task_record_oap_texts, TASK_RECORD_TEXT_MAX, t->oap + kind);
+}
+
+static int get_oap_tasks(RecordReader *reader, const json_t *object, Task *t) {
+        const json_t *list = json_object_get(object, "oap_tasks"), *one;
+        size_t i;
+        int r;
+
+        if (!list)
+                return 0;
+        if (!json_is_array(list) || json_array_size(list) > OAP_TASKS_MAX)
+                return record_bad(reader, "oap_tasks", "not a list of at most %u", OAP_TASKS_MAX);
+
+        json_array_foreach(list, i, one) {
+                if (!json_is_object(one))
+                        return record_bad(reader, "oap_tasks", "entry %zu is not an object", i);
+
+                reader->list = "oap_tasks";
+                reader->index = i;
+                r = get_oap_task(reader, one, t);
                 reader->list = NULL;
                 if (r < 0)
                         return r;
@@ -205,6 +248,8 @@ static int get_task(RecordReader *reader, const json_t *object, Task *t) {
                 r = record_get_numbers(reader, object, task_record_numbers, t);
         if (r >= 0)
                 r = get_causes(reader, object, t);
+        if (r >= 0)
+                r = get_oap_tasks(reader, object, t);
         if (r >= 0)
                 r = get_groups(reader, object, t);
 

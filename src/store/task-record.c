@@ -134,6 +134,41 @@ static int set_groups(json_t *object, const Task *t) {
         return 0;
 }
 
+static bool is_known_to_oap(const Task *t, ProfileKind k) {
+        return t->oap[k].id || t->oap[k].refused;
+}
+
+static int set_oap_tasks(json_t *object, const Task *t) {
+        json_t *list = NULL;
+        int r;
+
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++) {
+                json_t *one;
+
+                if (!is_known_to_oap(t, k))
+                        continue;
+
+                if (!list) {
+                        list = json_array();
+                        r = set(object, "oap_tasks", list);
+                        if (r < 0)
+                                return r;
+                }
+
+                one = json_object();
+                if (json_array_append_new(list, one) < 0)
+                        return -ENOMEM;
+
+                r = set(one, "kind", json_string(profile_kind_to_string(k)));
+                if (r >= 0)
+                        r = set_texts(one, task_record_oap_texts, t->oap + k, TASK_RECORD_TEXT_MAX);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
 static int set_kinds(json_t *object, const Task *t) {
         json_t *list = json_array();
         int r;
@@ -179,6 +214,8 @@ static int set_task(json_t *object, const Task *t) {
                 r = set_numbers(object, task_record_numbers, t);
         if (r >= 0)
                 r = set_causes(object, t);
+        if (r >= 0)
+                r = set_oap_tasks(object, t);
         if (r >= 0)
                 r = set_groups(object, t);
 

@@ -19,7 +19,8 @@
  *   left_out, thinned  sentences, see Task; missing when there is nothing to say
  *   pid, start_ticks   of the process, 0 for the whole unit
  *   duration_usec, silence_usec
- *   {slot_end,decided,started,ended,first_sample,last_sample}_{monotonic,realtime}_usec
+ *   oap_tasks          list of { kind, id } or { kind, refused }: what SkyWalking's OAP calls it; missing
+ * when it was not told {slot_end,decided,started,ended,first_sample,last_sample}_{monotonic,realtime}_usec
  *   n_samples, sample_period_nsec
  *   causes             list of { policy, metric, rule, threshold, value, peak, period_sec, count, hits,
  *                      process, pid } and of HTTP metrics { uri } or { uri_regex }, missing for all requests
@@ -56,6 +57,8 @@ extern const TaskRecordField task_record_cause_texts[];   /* char * in TaskCause
 extern const TaskRecordField task_record_cause_uris[];    /* ditto, may be missing */
 extern const TaskRecordField task_record_cause_reals[];   /* double in TaskCause */
 extern const TaskRecordField task_record_cause_numbers[]; /* unsigned in TaskCause */
+
+extern const TaskRecordField task_record_oap_texts[]; /* char * in TaskOap */
 
 /* An object of numbers within the record. */
 typedef struct TaskRecordGroup {

@@ -73,6 +73,10 @@ Task *task_free(Task *t) {
         free(t->left_out);
         free(t->kernel_path);
         free(t->thinned);
+        for (ProfileKind k = 0; k < _PROFILE_KIND_MAX; k++) {
+                free(t->oap[k].id);
+                free(t->oap[k].refused);
+        }
         free(t);
         return NULL;
 }
@@ -102,6 +106,32 @@ int task_new(ProfileKinds kinds, usec_t realtime_usec, uint16_t random16, Task *
 
         *ret_task = TAKE_PTR(t);
         return 0;
+}
+
+static bool is_same(const char *a, const char *b) {
+        return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+int task_set_oap(Task *t, ProfileKind kind, const char *id, const char *refused) {
+        TaskOap *o, new = {};
+
+        assert(t);
+        assert(kind >= 0 && kind < _PROFILE_KIND_MAX);
+        assert(!id != !refused);
+
+        o = t->oap + kind;
+        if (is_same(o->id, id) && is_same(o->refused, refused))
+                return 0;
+
+        new.id = id ? strdup(id) : NULL;
+        new.refused = refused ? strdup(refused) : NULL;
+        if (!new.id && !new.refused)
+                return -ENOMEM;
+
+        free(o->id);
+        free(o->refused);
+        *o = new;
+        return 1;
 }
 
 static bool step_is_allowed(TaskState from, TaskState to) {

@@ -82,6 +82,12 @@ typedef struct TaskOffcpu {
         uint64_t n_rate_limited;              /* of n_switches: without a stack */
 } TaskOffcpu;
 
+/* What SkyWalking's OAP knows of one kind of a task. Both NULL: it was not told, or has not answered. */
+typedef struct TaskOap {
+        char *id;      /* OAP's own of it */
+        char *refused; /* why it will never have one, a sentence part */
+} TaskOap;
+
 /* A task has one profile of what it recorded, and may have one of the time before it was started. */
 typedef enum TaskPart {
         TASK_PART_RECORDED,
@@ -121,6 +127,8 @@ typedef struct Task {
         char *thinned;     /* what was changed to keep the cost in bounds, a sentence; NULL = nothing */
         char *hottest;     /* filled by symbolizing: up to three functions "name 61%, …"; may be NULL */
 
+        TaskOap oap[_PROFILE_KIND_MAX];
+
         Profile *profile; /* NULL before the start and after it was written and released */
 
         /* What the recorder has of the time before: samples at a rate of their own. */
@@ -141,6 +149,9 @@ int task_set_state(Task *t, TaskState state, const char *reason, TaskInstant now
 static inline bool task_is_over(const Task *t) {
         return t->state >= TASK_STATE_FINISHED;
 }
+
+/* One of @id and @refused; copied. Returns 1, or 0 when that was known already; -ENOMEM: as before. */
+int task_set_oap(Task *t, ProfileKind kind, const char *id, const char *refused);
 
 /* "root", "no-mapping", …; NULL beyond CPROF_END_MAX. */
 const char *task_end_to_string(unsigned end);

@@ -46,6 +46,21 @@ Test(text, utf8_is_what_rfc_3629_says) {
         cr_expect_str_eq(s, "a?b");
 }
 
+Test(text, a_bad_byte_is_found_wherever_it_is) {
+        char text[24];
+
+        for (size_t at = 0; at < sizeof(text); at++)
+                for (unsigned byte = 0; byte < 256; byte++) {
+                        memset(text, 'a', sizeof(text));
+                        text[at] = (char) byte;
+                        cr_assert_eq(utf8_is_valid(text, sizeof(text)),
+                                     byte > 0 && byte < 0x80,
+                                     "%zu: %u",
+                                     at,
+                                     byte);
+                }
+}
+
 Test(text, typing_errors_find_the_word_that_was_meant) {
         static const char *const known[] = { "Threshold", "Period", "Count", "URI", NULL };
 

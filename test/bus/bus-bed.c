@@ -134,7 +134,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         char *grown;
         const char *s;
 
-        if (!sd_bus_message_is_signal(m, CPROF_BUS_INTERFACE, NULL))
+        if (!sd_bus_message_is_signal(m, CPROF_BUS_INTERFACE, NULL) &&
+            !sd_bus_message_is_signal(m, NULL, "PropertiesChanged"))
                 return 0;
 
         cr_assert_geq(asprintf(&grown, "%s%s", b->signals, sd_bus_message_get_member(m)), 0);
@@ -155,6 +156,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
 static void connect_bus(BusBed *b) {
         const BusContext context = {
+                .host = b->host.host,
                 .probe = b->probe,
                 .targets = b->targets,
                 .watches = b->watches,
@@ -171,6 +173,8 @@ static void connect_bus(BusBed *b) {
                 .resolve_id = resolve_id,
                 .find_task = find_task,
                 .hottest = hottest,
+                .identities = bus_bed_identities,
+                .oap_status = bus_bed_oap_status,
                 .userdata = b,
         };
         int fds[2];
@@ -295,6 +299,7 @@ void bus_bed_done(BusBed *b) {
         b->cooldown = cooldown_free(b->cooldown);
         b->http_watch = http_watch_free(b->http_watch);
         b->watches = watch_set_free(b->watches);
+        b->identities = identity_set_free(b->identities);
         b->targets = target_set_free(b->targets);
         b->http = http_monitor_free(b->http);
         b->modules = module_table_free(b->modules);

@@ -28,6 +28,9 @@ typedef struct BusBed {
         int hottest_error;
         BusHottest *hottest; /* the question that waits; owned */
 
+        IdentitySet *identities; /* NULL: nobody is named; owned */
+        const BusOapStatus *oap; /* NULL: none is configured; borrowed */
+
         int reload_error;
         unsigned n_reloads;
         Task *finishing; /* over and not yet written; owned */
@@ -79,3 +82,7 @@ void bus_bed_start(BusBed *b, const char *unit, uint32_t pid, char ret_id[static
 void bus_bed_sample(BusBed *b, pid_t pid);
 /* Writes the task that is over, as the daemon does when it has its names. */
 void bus_bed_finish(BusBed *b);
+
+/* For the context. */
+IdentitySet *bus_bed_identities(void *userdata);
+int bus_bed_oap_status(void *userdata, BusOapStatus *ret);

@@ -351,6 +351,9 @@ int mock_serve(const char *address, int ready_fd) {
         if (r >= 0)
                 r = sd_bus_add_object_vtable(bus, NULL, CPROF_BUS_PATH, CPROF_BUS_INTERFACE, vtable, &mock);
         if (r >= 0)
+                r = sd_bus_add_object_vtable(
+                                bus, NULL, CPROF_BUS_PATH, CPROF_BUS_INTERFACE, mock_oap_vtable, &mock);
+        if (r >= 0)
                 r = sd_bus_request_name(bus, CPROF_BUS_NAME, 0);
         if (r < 0 || write(ready_fd, "\n", 1) != 1)
                 return EXIT_FAILURE;

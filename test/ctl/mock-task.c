@@ -73,6 +73,7 @@ static const char task_of_both_kinds[] =
                 "\"state\":\"finished\",\"reason\":\"duration reached\",\"unit\":\"nginx.service\",\"pid\":0,"
                 "\"n_samples\":700,\"started_monotonic_usec\":9000000,\"kernel_path\":\"eh-frame\","
                 "\"thinned\":\"every second sample only\","
+                "\"oap_tasks\":[{\"kind\":\"on-cpu\",\"id\":\"8f3c\"},{\"kind\":\"off-cpu\",\"refused\":\"no answer\"}],"
                 "\"offcpu\":{\"switches\":345,\"nsec\":12000000000,\"sleep_nsec\":11000000000,\"disk_nsec\":1000000000,"
                 "\"max_nsec\":5000000000,\"rate_limited\":6,\"run_queue_nsec\":2000000000},"
                 "\"before\":{\"samples\":60,\"first_sample_monotonic_usec\":5000000},"

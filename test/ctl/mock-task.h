@@ -20,3 +20,5 @@ int mock_method_stop_task(sd_bus_message *m, void *userdata, sd_bus_error *error
 int mock_method_get_hottest(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int mock_method_get_http(sd_bus_message *m, void *userdata, sd_bus_error *error); /* mock-http.c */
 int mock_method_get_profile(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+extern const sd_bus_vtable mock_oap_vtable[]; /* mock-oap.c */

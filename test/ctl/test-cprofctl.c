@@ -122,6 +122,39 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "printf", 1, "Unknown verb 'printf'" },
                 { "policy check web", 0, "web.policy: OK" },
                 { "policy check - </dev/null", 0, "stdin.policy: OK" },
+                { "oap", 1, "What about the OAP?" },
+                { "oap stats", 1, "did you mean 'oap status'?" },
+                { "oap status", 0, "* OAP 10.0.0.1:11800: connected\n" },
+                { "oap status", 0, "  Address: oap.example:11800\n" },
+                { "oap status", 0, "    Since: Sat 2026-11-21 03:10:05 UTC\n" },
+                { "oap status", 0, "    Error: connection refused?[2J (over)\n" },
+                { "oap status",
+                  0,
+                  "    Calls: 1 running, 2 queued; 1234 so far, 0 failed; 1.5 MiB sent, 0 B received\n" },
+                { "oap status",
+                  0,
+                  "    Spool: 3 records, 2.0 KiB, the oldest of Sat 2026-11-21 03:10:05 UTC; " },
+                { "oap status", 0, "at most 256.0 MiB and 3d\n" },
+                { "oap status", 0, "     Sent: 1 report, 40 pieces of profiles\n" },
+                { "oap status", 0, "  Dropped: 5 batches of meters, for want of room or for their age\n" },
+                { "oap status", 0, "12 registered, 1 waiting for OAP's answer, 2 of a layer that OAP does" },
+                { "oap status",
+                  0,
+                  " Policies: shop: 3 items, 1 refused, UUID u-1\n           ba?se: none\n" },
+                { "oap status",
+                  0,
+                  "  Sending: ON_CPU of shop, nginx until Sat 2026-11-21 03:20:05 UTC: 8f3c, task none now\n" },
+                { "oap status --json=short", 0, "\"spool\":{\"records\":3,\"bytes\":2048," },
+                { "oap status --json=short", 0, "\"counters\":{\"calls\":1234,\"bytes-sent\":1572864}" },
+                { "oap services", 0, "SERVICE INSTANCE PROCESS PID LAYER   UNIT          RULE" },
+                { "oap services", 0, "nginx   812 GENERAL nginx.service cprofd.conf:12 known\n" },
+                { "oap services", 0, "50-api.conf:1  OAP does not know the layer\n" },
+                { "oap services", 0, "db        - GENERAL db.service    default        -\n" },
+                { "oap services", 0, "3 processes listed.\n7 others are of no [Service] section" },
+                { "oap services --json=short",
+                  0,
+                  "\"rule\":\"/etc/cprof/cprofd.conf:12\",\"oap_id\":\"0123abcd\"" },
+                { "oap services --json=short", 0, "\"properties\":{\"team\":\"web\\u001B[2J\"}" },
                 { "task list", 0, "1 task listed." },
                 { "task info", 0, "decided 800us after the second closed, first sample after 9.9ms" },
                 { "task info", 0, "3 samples dropped" },
@@ -148,6 +181,9 @@ Test(cprofctl, each_verb_prints_what_the_bus_says, .init = start) {
                 { "task info --top=2 --json=short " MOCK_TASK_BOTH, 0, "\"usec\":1400000}" },
                 { "task info " MOCK_TASK_BOTH, 0, "Before: 60 samples of the 4s before" },
                 { "task info " MOCK_TASK_BOTH, 0, "Thinned: every second sample only" },
+                { "task info " MOCK_TASK_BOTH,
+                  0,
+                  "     OAP: on-cpu is task 8f3c\n          off-cpu is not known there: no answer\n" },
                 { "task info --json " MOCK_TASK_BOTH, 0, "\"host_share_ppm\": 3000" },
                 { "task info latest --top=1", 0, "90.0   90.0   90    90 hot" },
                 { "task info nope", 1, "No task 'nope'." },
@@ -198,6 +234,17 @@ Test(cprofctl, windows_fit_into_eighty_columns, .init = start) {
                 cr_expect_leq(strcspn(line, "\n"), 80, "%s", output);
 }
 
+Test(cprofctl, what_an_oap_is_missing_or_away_is_said, .init = start) {
+        expect("policy add away-oap --unit=x --when='process-cpu >= 80%'", 0, "away-oap");
+        expect("oap status", 0, "* OAP oap.example:11800: away\n");
+        expect("oap status", 0, "    Error: connection refused?[2J\n    Retry: in 12s\n");
+
+        expect("policy add no-oap --unit=x --when='process-cpu >= 80%'", 0, "no-oap");
+        expect("oap status", 0, "No OAP is configured: Address= in [OAP] of /etc/cprof/cprofd.conf");
+        expect("oap status --json=short", 0, "{\"state\":\"off\"}");
+        expect("oap services", 0, "No OAP is configured: this is what would be registered.");
+}
+
 Test(cprofctl, json_of_every_listing_is_valid, .init = start) {
         static const char *const arguments[] = {
                 "status --json",
@@ -208,6 +255,8 @@ Test(cprofctl, json_of_every_listing_is_valid, .init = start) {
                 "task list --json",
                 "task info --json --top",
                 "task diff --json",
+                "oap status --json",
+                "oap services --json",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(arguments); i++) {
@@ -306,7 +355,7 @@ Test(cprofctl, bash_completion_knows_every_verb) {
                         "source \"$CPROF_SOURCE_ROOT/packaging/bash-completion/cprofctl\"; "
                         "complete_line() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _cprofctl; "
                         "echo \"${COMPREPLY[*]}\"; }; "
-                        "complete_line cprofctl po; complete_line cprofctl task ex; "
+                        "complete_line cprofctl po; complete_line cprofctl task ex; complete_line cprofctl oap s; "
                         "complete_line cprofctl policy add x --unit = y --sc; "
                         "complete_line cprofctl task export --format = f";
         _cleanup_(freep) char *output = NULL;
@@ -318,5 +367,7 @@ Test(cprofctl, bash_completion_knows_every_verb) {
         cr_assert_not_null(f);
         cr_assert_eq(read_full_fd(fileno(f), 1 << 16, &output, &length), 0);
         cr_expect_eq(pclose(f), 0);
-        cr_expect_str_eq(output, "policy\nexport\n--scope\nfolded folded-offcpu folded-waits\n");
+        cr_expect_str_eq(
+                        output,
+                        "policy\nexport\nstatus services\n--scope\nfolded folded-offcpu folded-waits\n");
 }

@@ -23,6 +23,7 @@ class Live:
     def connected(self):
         until(20, story.connected)
         expect(machine.maps(self.pid, "libgrpc"), "no gRPC is mapped: what suite off looks for is not what it looks like")
+        return True
 
     def registered(self):
         # rows are written each 2 s, and a service is listed a second later
@@ -35,8 +36,9 @@ class Live:
     def policy_arrives(self):
         story.set_policy(self.bed, ON_CPU=[story.RULE])
         policy = until(30, story.policy_arrived)[0]
-        expect(policy["triggers"] == ["process-cpu >= 50% for 3 of 10s"], str(policy))
+        expect(policy["triggers"] == ["process-cpu >= 3% for 3 of 10s"], str(policy))
         expect(policy["profiles"] == ["on-cpu"], str(policy))
+        return policy
 
     def newcomer(self):
         """Three full seconds complete the rule; the first began at most a second after the process."""
@@ -49,13 +51,14 @@ class Live:
         expect(late < 5.5, f"{late:.2f} s after it began")
         self.busy_name = until(30, story.registered, self.bed, self.busy)["name"]
         expect(self.busy_name != self.idle_name, f"both are called {self.idle_name}")
+        return self.busy_name
 
     def told(self):
         self.task = story.check_announcement(self.bed, self.busy_name)
         expect(len(self.bed.ui.triggered_tasks(story.SERVICE)) == 1, "more than one task")
 
     def profile(self):
-        time.sleep(12)
+        until(60, machine.has_samples, self.local["id"], 300)
         local = machine.finish(self.local["id"])
         self.bed.tap.note(f"{local['n_samples']} samples")
         trees = until(30, story.same_oncpu, self.bed, self.task["taskId"], self.busy_name, self.local["id"])
@@ -113,10 +116,10 @@ def run(bed):
     live = Live(bed)
     live.pid = machine.start()
     live.pool = machine.Pool("shop")
-    bed.case("the daemon connects", live.connected)
-    live.idle_name = bed.case("a process of a unit is registered and can be profiled", live.registered)
-    bed.case("a policy that is set at the OAP is in force here", live.policy_arrives)
-    bed.case("13: a second worker of a known service is watched from its first full second", live.newcomer)
+    bed.need("the daemon connects", live.connected)
+    live.idle_name = bed.need("a process of a unit is registered and can be profiled", live.registered)
+    bed.need("a policy that is set at the OAP is in force here", live.policy_arrives)
+    bed.need("13: a second worker of a known service is watched from its first full second", live.newcomer)
     bed.case("the OAP's task list has the task with its process and cause", live.told)
     bed.case("its flame graph there is the local one: the same total, the same leaves", live.profile)
     bed.case("its CPU curve is there, in percent x 10000", live.curve_is_there)

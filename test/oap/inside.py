@@ -23,6 +23,15 @@ Unit=*
 Register=no
 """
 
+POST_MORTEM = (
+    "cprofctl --no-pager oap status",
+    "cprofctl --no-pager oap services",
+    "cprofctl --no-pager policy list",
+    "cprofctl --no-pager unit windows shop",
+    "cprofctl --no-pager task list",
+    "journalctl -q --no-pager -u cprofd -n 200",
+)
+
 
 class Bed:
     """What all cases need."""
@@ -31,7 +40,7 @@ class Bed:
         self.name = name
         self.seed = seed
         self.tap = tap.Tap(f"/out/{name}.tap")
-        self.case = self.tap.case
+        self.case, self.need = self.tap.case, self.tap.need
         self.oap = None
         self.ui = None
 
@@ -54,10 +63,12 @@ def main():
         machine.install()
         importlib.import_module(f"cases_{name.partition('-')[0]}").run(bed)
         bed.tap.complete()
-    except Exception:
+    except Exception:  # the result says that it ended here
         traceback.print_exc()
     finally:
-        subprocess.run(["journalctl", "-q", "--no-pager", "-u", "cprofd", "-n", "200"], check=False)
+        for command in POST_MORTEM:
+            print(f"\n$ {command}", flush=True)
+            subprocess.run(command.split(), check=False)
         if bed.oap:
             bed.oap.stop()
 

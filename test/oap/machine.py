@@ -92,6 +92,15 @@ def task(identifier):
     return ctl("task", "info", identifier)
 
 
+def n_samples(identifier):
+    return next(t["n_samples"] for t in ctl("task", "list") if t["id"] == identifier)
+
+
+def has_samples(identifier, n):
+    expect(n_samples(identifier) >= n, f"{n_samples(identifier)} samples, not {n}")
+    return True
+
+
 def finish(identifier):
     """Ends a task early."""
     if task(identifier)["state"] == "running":

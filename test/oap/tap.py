@@ -6,6 +6,10 @@ import traceback
 import graphql
 
 
+class Hopeless(RuntimeError):
+    """The cases that follow need the one that failed."""
+
+
 class Tap:
     def __init__(self, path):
         self.file = open(path, "w", buffering=1, encoding="utf-8")
@@ -27,6 +31,13 @@ class Tap:
                 self.say(f"# {line[:400]}")
             return None
         self.say(f"ok - {name}")
+        return result
+
+    def need(self, name, function, *arguments):
+        """A case without which the others are not worth a try; it returns something."""
+        result = self.case(name, function, *arguments)
+        if result is None:
+            raise Hopeless(name)
         return result
 
     def note(self, text):

@@ -107,7 +107,8 @@ Test(oap_encode, a_report_has_six_causes_at_most_and_one_at_least) {
         cr_expect_null(off.data);
 }
 
-/* Conformance 35: who and when once, in the first; no NaN; no '|' and ',' in the label. */
+/* Conformance 35: who and when once, in the first; no NaN; no '|' and ',' in the label, which
+ * is another one for each text. */
 Test(oap_encode, meters_of_one_instance) {
         _cleanup_(oap_bytes_done) OapBytes b = {}, none = {};
         const UriRule odd = { URI_RULE_EXACT, (char *) "/a|b,c" };
@@ -124,9 +125,9 @@ Test(oap_encode, meters_of_one_instance) {
                      "\x0a\x4c\x0a\x41\x0a\x17rover_con_p_process_cpu"
                      "\x12\x11\x0a\x0cprocess_name\x12\x01p\x12\x0a\x0a\x05layer\x12\x01L\x19" TWO
                      "\x1a\x01s\x22\x01i\x28\xac\x02"
-                     "\x0a\x56\x0a\x54\x0a\x1brover_con_p_http_error_rate"
+                     "\x0a\x5f\x0a\x5d\x0a\x1brover_con_p_http_error_rate"
                      "\x12\x11\x0a\x0cprocess_name\x12\x01p\x12\x0a\x0a\x05layer\x12\x01L"
-                     "\x12\x0d\x0a\x03uri\x12\x06/a_b_c\x19" ONE_POINT_FIVE);
+                     "\x12\x16\x0a\x03uri\x12\x0f/a_b_c~c423769b\x19" ONE_POINT_FIVE);
 
         cr_assert_eq(oap_encode_meters("s", "i", 300, meters, 1, &none), 0);
         cr_expect_eq(none.size, 0);

@@ -130,6 +130,45 @@ Test(oap_profile, item_33_flushes_are_deltas) {
         expect_told(o, 12, 0);
 }
 
+Test(oap_profile, item_33_what_comes_when_the_run_is_over_is_not_told) {
+        _cleanup_(analysis_done) Analysis a = {};
+        _cleanup_(profile_freep) Profile *p = profile_bed_profile(), *later = profile_bed_profile();
+        _cleanup_(oap_profile_freep) OapProfile *o = profile_bed_told(OAP_TARGET_OFF_CPU, NULL);
+        const Frame one[] = { profile_bed_user(0, 1) }, two[] = { profile_bed_user(0, 2) };
+
+        cr_assert_eq(profile_add_blocked(p, "t", PROFILE_STATE_DISK, one, 1, 0, 5, 500, 100), 1);
+        cr_expect_eq(profile_bed_flush_named(o, p, OAP_TARGET_OFF_CPU, &a), 1);
+        cr_assert_eq(profile_add_blocked(p, "t", PROFILE_STATE_DISK, one, 1, 0, 2, 200, 100), 0);
+        cr_assert_eq(oap_profile_freeze(o, p), 0);
+
+        cr_assert_eq(profile_add_blocked(p, "t", PROFILE_STATE_DISK, one, 1, 0, 9, 900, 100), 0);
+        cr_assert_eq(profile_add_blocked(p, "t", PROFILE_STATE_DISK, two, 1, 0, 9, 900, 100), 1);
+        cr_expect_eq(profile_bed_flush_named(o, p, OAP_TARGET_OFF_CPU, &a), 1);
+        cr_expect_eq(profile_bed_flush_named(o, p, OAP_TARGET_OFF_CPU, &a), 0);
+        expect_told(o, 7, 700);
+
+        /* the next recording */
+        cr_assert_eq(oap_profile_rebase(o, NULL), 0);
+        cr_assert_eq(profile_add_blocked(later, "t", PROFILE_STATE_DISK, two, 1, 0, 1, 100, 100), 1);
+        cr_expect_eq(profile_bed_flush_named(o, later, OAP_TARGET_OFF_CPU, &a), 1);
+        expect_told(o, 8, 800);
+        cr_expect_eq(tree_get(a.count, "f1"), 7);
+        cr_expect_eq(tree_get(a.count, "f2"), 1);
+}
+
+/* Of a recording that has nothing yet: nothing ever. */
+Test(oap_profile, item_33_a_run_may_be_over_before_anything_was_recorded) {
+        _cleanup_(analysis_done) Analysis a = {};
+        _cleanup_(profile_freep) Profile *p = profile_bed_profile();
+        _cleanup_(oap_profile_freep) OapProfile *o = profile_bed_told(OAP_TARGET_ON_CPU, NULL);
+        const Frame one[] = { profile_bed_user(0, 1) };
+
+        cr_assert_eq(oap_profile_freeze(o, p), 0);
+        cr_assert_eq(profile_add(p, "t", one, 1, 0, 3), 1);
+        cr_expect_eq(profile_bed_flush_named(o, p, OAP_TARGET_ON_CPU, &a), 0);
+        expect_told(o, 0, 0);
+}
+
 Test(oap_profile, item_33_what_has_no_names_yet_waits_for_them) {
         _cleanup_(analysis_done) Analysis a = {};
         _cleanup_(profile_freep) Profile *p = profile_bed_profile();

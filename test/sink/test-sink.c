@@ -304,8 +304,9 @@ Test(sink, too_many_fields_are_an_error_that_sticks) {
 
 Test(sink, the_catalog_has_a_text_for_each_message) {
         static const char *const ids[] = {
-                CPROF_MESSAGE_TASK_STARTED, CPROF_MESSAGE_TASK_ENDED, CPROF_MESSAGE_TASK_FAILED,
-                CPROF_MESSAGE_TASK_THINNED, CPROF_MESSAGE_POLICY_BAD,
+                CPROF_MESSAGE_TASK_STARTED,     CPROF_MESSAGE_TASK_ENDED, CPROF_MESSAGE_TASK_FAILED,
+                CPROF_MESSAGE_TASK_THINNED,     CPROF_MESSAGE_POLICY_BAD, CPROF_MESSAGE_OAP_TASK_KNOWN,
+                CPROF_MESSAGE_OAP_TASK_REFUSED,
         };
         _cleanup_(freep) char *text = NULL;
         char path[4096], head[64];

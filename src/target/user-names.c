@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/user-names.h"
+#include "target/user-names.h"
 
 #include "basic/hash.h"
 
