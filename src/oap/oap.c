@@ -15,11 +15,14 @@
 #define SPOOL_SEGMENTS 16U                /* of the room there is */
 #define STEP_MIN_USEC (5 * USEC_PER_MSEC) /* between two steps, whatever the parts ask for */
 #define STEP_MAX_USEC (10 * USEC_PER_SEC)
+#define CATCHING_UP_RECORDS 32U /* in the spool, or more */
 
 struct Oap {
         OapEvents events;
         IdentitySet *identities;
         usec_t meter_interval_usec, meters_taken_usec;
+        usec_t meter_phase_usec; /* of this host: those that OAP came back to shall not stay together */
+        bool was_connected;
 
         const OapTransportOps *ops;
         OapTransport *transport; /* the client's, once there is one */
@@ -72,17 +75,31 @@ static void on_state(const OapClientStatus *status, OapState before, void *userd
         o->events.state_changed(status, before, o->events.userdata);
 }
 
+/* Minutes are all that OAP keeps: more of them would only fill the spool, or make it take longer until it is
+ * empty. */
+static usec_t meter_interval(Oap *o, usec_t now_usec) {
+        OapClientStatus status;
+        OapForwardStatus forward;
+        bool is_connected;
+
+        oap_client_status(o->client, &status);
+        oap_forward_status(o->forward, &forward);
+        is_connected = status.state == OAP_STATE_CONNECTED;
+        if (is_connected && !o->was_connected)
+                o->meters_taken_usec = now_usec - o->meter_phase_usec;
+        o->was_connected = is_connected;
+
+        return is_connected && forward.spool.n_records < CATCHING_UP_RECORDS
+                        ? o->meter_interval_usec
+                        : MAX_OF(o->meter_interval_usec, OAP_METER_INTERVAL_AWAY_USEC);
+}
+
 static void take_meters(Oap *o, usec_t now_usec) {
         _cleanup_(oap_messages_done) OapMessages messages = {};
         int64_t now_ms = (int64_t) (clock_realtime_usec() / USEC_PER_MSEC);
-        OapClientStatus status;
-        usec_t interval_usec = o->meter_interval_usec;
+        usec_t interval_usec = meter_interval(o, now_usec);
         int r;
 
-        /* minutes are all that OAP keeps: more of them would only fill the spool */
-        oap_client_status(o->client, &status);
-        if (status.state != OAP_STATE_CONNECTED)
-                interval_usec = MAX_OF(interval_usec, OAP_METER_INTERVAL_AWAY_USEC);
         if (now_usec < o->meters_taken_usec + interval_usec)
                 return;
         o->meters_taken_usec = now_usec;
@@ -168,6 +185,7 @@ static int make_parts(Oap *o, const Host *host, const OapConfig *config) {
 
         if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
                 seed = clock_realtime_usec();
+        o->meter_phase_usec = seed % o->meter_interval_usec;
         if (oap_agent_id(host, agent) < 0)
                 log_warning("This host has no machine ID: SkyWalking will see another agent after each restart.");
 
@@ -221,6 +239,7 @@ int oap_new(sd_event *event,
 
         assert(event);
         assert(config);
+        assert(config->meter_interval_usec > 0);
         assert(identities);
         assert(events);
         assert(ret_oap);
