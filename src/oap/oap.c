@@ -21,6 +21,7 @@ struct Oap {
         OapEvents events;
         IdentitySet *identities;
         usec_t meter_interval_usec, meters_taken_usec;
+        int64_t meters_minute;   /* in which that was */
         usec_t meter_phase_usec; /* of this host: those that OAP came back to shall not stay together */
         bool was_connected;
 
@@ -75,9 +76,19 @@ static void on_state(const OapClientStatus *status, OapState before, void *userd
         o->events.state_changed(status, before, o->events.userdata);
 }
 
-/* Minutes are all that OAP keeps: more of them would only fill the spool, or make it take longer until it is
- * empty. */
-static usec_t meter_interval(Oap *o, usec_t now_usec) {
+static void take_meters(Oap *o, int64_t at_ms) {
+        _cleanup_(oap_messages_done) OapMessages messages = {};
+        int r;
+
+        r = oap_meters_take(o->meters, at_ms, &messages);
+        if (r >= 0 && messages.n > 0)
+                r = oap_forward_meters(o->forward, at_ms, &messages);
+        if (r < 0)
+                log_debug_errno(r, "Failed to keep the values of an interval for OAP: %m");
+}
+
+/* Whether values go to OAP as they come. */
+static bool is_live(Oap *o, usec_t now_usec) {
         OapClientStatus status;
         OapForwardStatus forward;
         bool is_connected;
@@ -89,33 +100,36 @@ static usec_t meter_interval(Oap *o, usec_t now_usec) {
                 o->meters_taken_usec = now_usec - o->meter_phase_usec;
         o->was_connected = is_connected;
 
-        return is_connected && forward.spool.n_records < CATCHING_UP_RECORDS
-                        ? o->meter_interval_usec
-                        : MAX_OF(o->meter_interval_usec, OAP_METER_INTERVAL_AWAY_USEC);
+        return is_connected && forward.spool.n_records < CATCHING_UP_RECORDS;
 }
 
-static void take_meters(Oap *o, usec_t now_usec) {
-        _cleanup_(oap_messages_done) OapMessages messages = {};
+/* While OAP is not there, or has much to get, an interval is a minute of the clock's: that is what OAP
+ * keeps, and more of them would only fill the spool. It is dated into its minute. */
+static void meters_tick(Oap *o, usec_t now_usec) {
+        const int64_t minute_ms = (int64_t) (OAP_METER_INTERVAL_AWAY_USEC / USEC_PER_MSEC);
         int64_t now_ms = (int64_t) (clock_realtime_usec() / USEC_PER_MSEC);
-        usec_t interval_usec = meter_interval(o, now_usec);
-        int r;
+        int64_t minute = now_ms / minute_ms;
+        bool live = is_live(o, now_usec);
 
-        if (now_usec < o->meters_taken_usec + interval_usec)
+        if (now_usec < o->meters_taken_usec + o->meter_interval_usec)
                 return;
-        o->meters_taken_usec = now_usec;
 
-        r = oap_meters_take(o->meters, now_ms, &messages);
-        if (r >= 0 && messages.n > 0)
-                r = oap_forward_meters(o->forward, now_ms, &messages);
-        if (r < 0)
-                log_debug_errno(r, "Failed to keep the values of an interval for OAP: %m");
+        if (live)
+                take_meters(o, now_ms);
+        else if (minute != o->meters_minute)
+                take_meters(o, minute * minute_ms - 1);
+        else
+                return;
+
+        o->meters_taken_usec = now_usec;
+        o->meters_minute = minute;
 }
 
 void oap_tick(Oap *o, usec_t now_usec) {
         assert(o);
 
         oap_meters_tick(o->meters, o->identities, now_usec);
-        take_meters(o, now_usec);
+        meters_tick(o, now_usec);
         step(o);
 }
 
@@ -276,6 +290,8 @@ Oap *oap_free(Oap *o) {
 
         (void) sd_event_source_disable_unref(o->timer_source);
         (void) sd_event_source_disable_unref(o->io_source);
+        if (o->meters && o->forward) /* of an interval that has no end; sent after the restart */
+                take_meters(o, (int64_t) (clock_realtime_usec() / USEC_PER_MSEC));
         oap_meters_free(o->meters);
         oap_runs_free(o->runs);
         oap_policies_free(o->policies);
