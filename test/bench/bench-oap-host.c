@@ -251,7 +251,7 @@ uint64_t bench_host_n_waiting(const BenchHost *h) {
         return status.spool.n_records;
 }
 
-/* As in oap.c. */
+/* Much as oap.c does. */
 static usec_t meter_interval(BenchHost *h, usec_t now_usec) {
         bool is_connected = bench_host_state(h) == OAP_STATE_CONNECTED;
 
