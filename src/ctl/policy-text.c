@@ -109,6 +109,7 @@ static int compose(StrBuf *b, const PolicyFlags *f, char **reterr_message) {
                 { "slice", "Slice", &f->slices },
                 { "exe", "Exe", &f->exes },
                 { "user", "User", &f->users },
+                { "service", "Service", &f->services },
                 { "profile", "Profile", &f->profiles },
         };
         const char *const scalars[][3] = {

@@ -64,6 +64,46 @@ Test(oap_registry_layers,
         registry_world_done(&w);
 }
 
+Test(oap_registry_layers, item_7_another_oap_may_not_know_a_layer_that_was_known) {
+        OapRegistryStatus status;
+        RegistryWorld w;
+
+        registry_world_init(&w);
+        registry_world_add_many(&w, "GENERAL", 100);
+        registry_world_add_many(&w, "NGINX", 100);
+        registry_world_run(&w, 60);
+        cr_expect_eq(w.n_refused, 0);
+
+        w.odd_layer = "NGINX";
+        registry_world_run(&w, 60);
+        oap_registry_status(w.registry, &status);
+        cr_expect_eq(status.n_layer_refused, 100);
+        cr_expect_leq(w.n_refused, 40, "%u calls to find out", w.n_refused);
+        for (size_t i = 0; i < 100; i++)
+                expect_alive(&w, w.identities[i]);
+        registry_world_done(&w);
+}
+
+Test(oap_registry_layers, item_7_two_odd_ones_do_not_make_their_layer_odd) {
+        RegistryWorld w;
+
+        registry_world_init(&w);
+        w.odd_process = "odd";
+        registry_world_add(&w, "GENERAL", "shop", "odd");
+        registry_world_add(&w, "GENERAL", "basket", "odd");
+        registry_world_add_many(&w, "GENERAL", 20);
+        w.takes_odd_reports = true;
+        registry_world_run(&w, 400);
+        registry_world_forget_gaps(&w);
+        registry_world_run(&w, 900);
+        for (size_t i = 2; i < w.n_identities; i++)
+                expect_alive(&w, w.identities[i]);
+        cr_expect(oap_registry_layer_is_refused(w.identities[0]));
+        cr_expect(oap_registry_layer_is_refused(w.identities[1]));
+        cr_expect_leq(w.n_refused, 40);
+        registry_world_done(&w);
+}
+
 Test(oap_registry_layers, item_7_a_single_odd_one_of_a_layer_is_left_out_alone) {
         RegistryWorld w;
         Identity *odd;
