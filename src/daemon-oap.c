@@ -167,6 +167,30 @@ static ProfileKind target_kind(OapTarget target) {
         return target == OAP_TARGET_OFF_CPU ? PROFILE_KIND_OFF_CPU : PROFILE_KIND_ON_CPU;
 }
 
+/* Says what OAP knows of it now, unless that is known already. */
+static int note_running(DaemonOap *o, Task *t, ProfileKind kind, const char *id, const char *refused) {
+        int r;
+
+        r = task_set_oap(t, kind, id, refused);
+        if (r <= 0)
+                return r;
+
+        (void) sink_journal_oap(t, kind, id, refused);
+        return store_write_task(o->context.store, t);
+}
+
+static int note_over(DaemonOap *o, const char *ours, ProfileKind kind, const char *id, const char *refused) {
+        _cleanup_(task_freep) Task *t = NULL;
+        int r;
+
+        r = store_annotate_oap(o->context.store, ours, kind, id, refused);
+        if (r > 0)
+                r = store_find(o->context.store, ours, &t);
+        if (t)
+                (void) sink_journal_oap(t, kind, id, refused);
+        return r;
+}
+
 /* A task that may be over by now. */
 static void
 note_task(DaemonOap *o, const char *ours, OapTarget target, const char *id, const char *refused) {
@@ -174,16 +198,9 @@ note_task(DaemonOap *o, const char *ours, OapTarget target, const char *id, cons
         ProfileKind kind = target_kind(target);
         int r;
 
-        if (t) {
-                if (task_set_oap(t, kind, id, refused) <= 0)
-                        return;
-                r = store_write_task(o->context.store, t);
-        } else
-                r = store_annotate_oap(o->context.store, ours, kind, id, refused);
+        r = t ? note_running(o, t, kind, id, refused) : note_over(o, ours, kind, id, refused);
         if (r < 0 && r != -ENOENT)
                 log_debug_errno(r, "Failed to note OAP's ID of task '%s': %m", ours);
-        if (t)
-                (void) sink_journal_oap(t, kind, id, refused);
 }
 
 static void on_task_known(const char *ours, OapTarget target, const char *id, void *userdata) {

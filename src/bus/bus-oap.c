@@ -148,6 +148,7 @@ static int append_counters(sd_bus_message *m, const void *data) {
                 { "tasks-refused", s->tasks.n_refused },
                 { "records-resent", s->forward.n_resent },
                 { "ids-given-twice", s->forward.n_collisions },
+                { "messages-too-large", s->forward.n_too_large },
                 { "spool-bytes-damaged", s->forward.spool.n_damaged_bytes },
                 { "meters-over-cap", s->n_meters_over_cap },
         };

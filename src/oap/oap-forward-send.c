@@ -12,6 +12,12 @@
 #define DISK_RETRY_USEC (10 * USEC_PER_SEC)
 #define MEMORY_RETRY_USEC (1 * USEC_PER_SEC)
 
+/* What waited for OAP goes out at a pace when it is back: so do other hosts that waited. A host asks about
+ * once in two seconds otherwise. */
+#define LATE_MS 30000
+#define LATE_AT_ONCE 10U
+#define LATE_INTERVAL_USEC (1600 * USEC_PER_MSEC)
+
 static const struct {
         OapChannel channel;
         const char *method;
@@ -70,6 +76,10 @@ static Outcome begin_call(OapForward *f, OapSpoolKind kind, int r, usec_t now_us
                 return wait_until(f, now_usec + MEMORY_RETRY_USEC);
 
         f->call.is_running = true;
+        if (f->head.is_late)
+                f->paced_usec = MAX_OF(f->paced_usec, now_usec) +
+                                oap_client_jittered(f->client, LATE_INTERVAL_USEC);
+
         return OUTCOME_WAIT;
 }
 
@@ -243,6 +253,17 @@ static void recognise(OapForward *f, const OapSpoolRecord *record) {
         f->head = (ForwardHead){ .at_ms = record->at_ms, .size = record->size, .crc = crc };
 }
 
+/* Whether the first record has to wait for its turn. */
+static bool is_too_early(OapForward *f, usec_t now_usec) {
+        usec_t ahead_usec = (LATE_AT_ONCE - 1) * LATE_INTERVAL_USEC;
+
+        if (!f->head.is_late || now_usec + ahead_usec >= f->paced_usec)
+                return false;
+
+        f->retry_usec = f->paced_usec - ahead_usec;
+        return true;
+}
+
 static Outcome send_first(OapForward *f, const OapSpoolRecord *record, usec_t now_usec, int64_t now_ms) {
         _cleanup_(oap_record_view_done) OapRecordView v = {};
         int r;
@@ -283,6 +304,10 @@ void forward_send(OapForward *f, usec_t now_usec, int64_t now_ms) {
                 }
 
                 recognise(f, &record);
+                f->head.is_late = now_ms - record.at_ms >= LATE_MS;
+                if (is_too_early(f, now_usec))
+                        return;
+
                 if (send_first(f, &record, now_usec, now_ms) == OUTCOME_WAIT)
                         return;
         }

@@ -208,8 +208,8 @@ void forward_done(OapForward *f) {
 }
 
 void forward_refuse(OapForward *f, OapSpoolKind kind) {
-        f->n_refused[kind]++;
-        (void) oap_spool_refuse(f->spool);
+        if (oap_spool_refuse(f->spool) != -ENODATA) /* else it was dropped meanwhile, and counted so */
+                f->n_refused[kind]++;
         f->head = (ForwardHead){};
 }
 
@@ -293,5 +293,7 @@ void oap_forward_status(const OapForward *f, OapForwardStatus *ret) {
         for (size_t i = 0; i < _OAP_SPOOL_KIND_MAX; i++) {
                 ret->n_sent[i] = f->n_sent[i];
                 ret->n_refused[i] = f->n_refused[i];
+                ret->spool.n_dropped[i] -= f->n_refused[i]; /* to the spool it is the same */
         }
+        ret->spool.n_dropped[OAP_SPOOL_METERS] += f->n_shed;
 }

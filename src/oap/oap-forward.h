@@ -77,7 +77,7 @@ usec_t oap_forward_step(OapForward *f, usec_t now_usec, int64_t now_ms);
 const char *oap_forward_task_id(OapForward *f, const char *ours, OapTarget target);
 
 typedef struct OapForwardStatus {
-        OapSpoolStatus spool;
+        OapSpoolStatus spool; /* dropped: without those that were refused, with those that were shed */
         uint64_t n_sent[_OAP_SPOOL_KIND_MAX];
         uint64_t n_refused[_OAP_SPOOL_KIND_MAX]; /* OAP will never take them */
         uint64_t n_resent, n_collisions;         /* records; ids that OAP gave twice */

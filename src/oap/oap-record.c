@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oap/oap-record.h"
 
+#include "task/task.h"
+
 #include <string.h>
 #include <zlib.h>
 
@@ -58,7 +60,7 @@ static bool is_complete(OapSpoolKind kind, const OapRecord *r) {
                 if (texts[i][0] == '\0')
                         return false;
 
-        return kind != OAP_SPOOL_REPORT || r->is_ours;
+        return r->is_ours ? task_id_is_valid(r->task) : kind != OAP_SPOOL_REPORT;
 }
 
 static uint8_t *put(uint8_t *p, const void *data, size_t size) {

@@ -9,6 +9,7 @@
 
 /* Between the times of two flushes of one run: a large one has several. */
 #define FLUSH_SPACING_MS 1000
+#define FLUSH_AWAY_MS (60 * INT64_C(1000))
 
 /* What @profile has of what @target is about. */
 static void
@@ -125,6 +126,18 @@ static int send(OapRuns *r, OapRun *run, const char *ours, const OapMessages *me
         return oap_forward_profile(r->forward, &flush, messages);
 }
 
+/* While OAP is away a flush is one more that waits on disk, with the same stacks as the one before it: fewer
+ * of them say the same. What has to be told with this one is not put off. */
+static bool is_too_soon(const OapRuns *r, const OapRun *run, int64_t now_ms) {
+        OapClientStatus status;
+
+        if (run->last_ms == 0 || now_ms < run->last_ms || now_ms >= run->last_ms + FLUSH_AWAY_MS)
+                return false;
+
+        oap_client_status(r->client, &status);
+        return status.state != OAP_STATE_CONNECTED;
+}
+
 static int
 flush(OapRuns *r,
       OapRun *run,
@@ -135,6 +148,9 @@ flush(OapRuns *r,
       int64_t now_ms) {
         _cleanup_(oap_messages_done) OapMessages messages = {};
         int k;
+
+        if (!last && is_too_soon(r, run, now_ms))
+                return 0;
 
         k = oap_profile_flush(f->profile, profile, symbols, last, &messages);
         if (k < 0 || messages.n == 0)
@@ -150,7 +166,8 @@ static void note_end(OapRun *run, const OapFeed *f, const Task *t) {
 
         /* by a person, or because it costs too much: starting it again would be against that */
         run->is_stopped = true;
-        log_notice("The recording for a task of OAP's was stopped here (%s): OAP gets what there is of it.",
+        log_notice("The recording of '%s' for a task of OAP's was stopped here (%s): OAP gets what there is of it.",
+                   run->process,
                    t->reason ?: "no reason given");
 }
 

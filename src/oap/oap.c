@@ -20,6 +20,7 @@ struct Oap {
         OapEvents events;
         IdentitySet *identities;
         usec_t meter_interval_usec, meters_taken_usec;
+        int64_t meters_minute; /* in which that was */
 
         const OapTransportOps *ops;
         OapTransport *transport; /* the client's, once there is one */
@@ -72,33 +73,45 @@ static void on_state(const OapClientStatus *status, OapState before, void *userd
         o->events.state_changed(status, before, o->events.userdata);
 }
 
-static void take_meters(Oap *o, usec_t now_usec) {
+static void take_meters(Oap *o, int64_t at_ms) {
         _cleanup_(oap_messages_done) OapMessages messages = {};
-        int64_t now_ms = (int64_t) (clock_realtime_usec() / USEC_PER_MSEC);
-        OapClientStatus status;
-        usec_t interval_usec = o->meter_interval_usec;
         int r;
 
-        /* minutes are all that OAP keeps: more of them would only fill the spool */
-        oap_client_status(o->client, &status);
-        if (status.state != OAP_STATE_CONNECTED)
-                interval_usec = MAX_OF(interval_usec, OAP_METER_INTERVAL_AWAY_USEC);
-        if (now_usec < o->meters_taken_usec + interval_usec)
-                return;
-        o->meters_taken_usec = now_usec;
-
-        r = oap_meters_take(o->meters, now_ms, &messages);
+        r = oap_meters_take(o->meters, at_ms, &messages);
         if (r >= 0 && messages.n > 0)
-                r = oap_forward_meters(o->forward, now_ms, &messages);
+                r = oap_forward_meters(o->forward, at_ms, &messages);
         if (r < 0)
                 log_debug_errno(r, "Failed to keep the values of an interval for OAP: %m");
+}
+
+/* While OAP is not there an interval is a minute of the clock's: that is what OAP keeps, and more of them
+ * would only fill the spool. It is dated into its minute. */
+static void meters_tick(Oap *o, usec_t now_usec) {
+        const int64_t minute_ms = (int64_t) (OAP_METER_INTERVAL_AWAY_USEC / USEC_PER_MSEC);
+        int64_t now_ms = (int64_t) (clock_realtime_usec() / USEC_PER_MSEC);
+        int64_t minute = now_ms / minute_ms;
+        OapClientStatus status;
+
+        if (now_usec < o->meters_taken_usec + o->meter_interval_usec)
+                return;
+
+        oap_client_status(o->client, &status);
+        if (status.state == OAP_STATE_CONNECTED)
+                take_meters(o, now_ms);
+        else if (minute != o->meters_minute)
+                take_meters(o, minute * minute_ms - 1);
+        else
+                return;
+
+        o->meters_taken_usec = now_usec;
+        o->meters_minute = minute;
 }
 
 void oap_tick(Oap *o, usec_t now_usec) {
         assert(o);
 
         oap_meters_tick(o->meters, o->identities, now_usec);
-        take_meters(o, now_usec);
+        meters_tick(o, now_usec);
         step(o);
 }
 
@@ -257,6 +270,8 @@ Oap *oap_free(Oap *o) {
 
         (void) sd_event_source_disable_unref(o->timer_source);
         (void) sd_event_source_disable_unref(o->io_source);
+        if (o->meters && o->forward) /* of an interval that has no end; sent after the restart */
+                take_meters(o, (int64_t) (clock_realtime_usec() / USEC_PER_MSEC));
         oap_meters_free(o->meters);
         oap_runs_free(o->runs);
         oap_policies_free(o->policies);

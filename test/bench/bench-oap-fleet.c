@@ -58,6 +58,7 @@ static void simulate(Fleet *f, const Host *host, const char *directory) {
                 .n_services = SERVICES,
                 .n_processes = PROCESSES,
                 .seed = f->random,
+                .start_usec = START_SEC * USEC_PER_SEC,
                 .directory = directory,
                 .server = on_call,
                 .userdata = f,

@@ -160,6 +160,7 @@ BenchHost *bench_host_new(const BenchHostConfig *config) {
                 must("host", -ENOMEM);
 
         h->random = config->seed | 1;
+        h->next_meters_usec = config->start_usec + fake_random(&h->random) % OAP_METER_INTERVAL_USEC;
         (void) snprintf(h->directory, sizeof(h->directory), "%s", config->directory);
         h->directory_fd = open(h->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (h->directory_fd < 0)

@@ -36,6 +36,7 @@ int main(int argc, char **argv) {
         bench_oap_stream(b);
         bench_oap_loop(b, host, directory);
         bench_oap_fleet(b, host, directory, is_quick ? HOSTS_QUICK : HOSTS);
+        bench_oap_outage(b);
 
         (void) rmdir(directory);
         return bench_close(b);

@@ -16,6 +16,8 @@ void bench_oap_loop(Bench *b, const Host *host, const char *directory); /* each 
 /* @n_hosts of them, after an outage. */
 void bench_oap_fleet(Bench *b, const Host *host, const char *directory, unsigned n_hosts);
 
+void bench_oap_outage(Bench *b); /* a day of it */
+
 /* CPU time of this program in milliseconds: others may be busy. */
 double bench_oap_cpu_ms(void);
 

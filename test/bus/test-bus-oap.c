@@ -294,7 +294,7 @@ Test(test_bus_oap, the_status_has_all_parts, .init = init, .fini = done) {
         expect_status("Counters",
                       "calls=44 calls-failed=0 bytes-sent=0 bytes-received=0 reports=9 keep-alives=0 "
                       "policy-queries=12 task-queries=0 tasks-started=0 tasks-expired=6 tasks-refused=0 "
-                      "records-resent=0 ids-given-twice=0 spool-bytes-damaged=0 meters-over-cap=0 ");
+                      "records-resent=0 ids-given-twice=0 messages-too-large=0 spool-bytes-damaged=0 meters-over-cap=0 ");
         expect_property("OapState", "away");
         expect_property("OapAddress", "oap:11800");
 

@@ -153,7 +153,6 @@ static void note_drops(OutageWorld *w) {
         oap_forward_status(w->forward, &s);
         for (unsigned i = 0; i < _OAP_SPOOL_KIND_MAX; i++)
                 w->outage->n_dropped[i] += s.spool.n_dropped[i];
-        w->outage->n_dropped[OAP_SPOOL_METERS] += s.n_shed;
 }
 
 static void close_all(OutageWorld *w) {

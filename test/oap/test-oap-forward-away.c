@@ -54,6 +54,50 @@ Test(oap_forward_away, what_is_too_old_is_dropped_and_counted) {
         cr_expect_eq(bed_status(b).spool.n_dropped[OAP_SPOOL_PROFILE], 1);
 }
 
+/* All that is under way is answered, until nothing is, without any time. Returns how much it was. */
+static unsigned serve(ForwardBed *b) {
+        unsigned n = 0;
+
+        forward_bed_advance(b, 0);
+        for (OapCall *call = fake_transport_find(b->transport, ""); call;
+             call = fake_transport_find(b->transport, "")) {
+                fake_call_answer(call, "", 0);
+                forward_bed_advance(b, 0);
+                n++;
+        }
+
+        return n;
+}
+
+/* Ten thousand hosts have waited as long: test/bench/bench-oap-fleet.c */
+Test(oap_forward_away, what_has_waited_goes_out_at_a_pace) {
+        _cleanup_(forward_bed_freep) ForwardBed *b = forward_bed_new();
+        usec_t begin_usec, due_usec;
+        unsigned n_late = 0;
+
+        for (unsigned i = 0; i < 50; i++)
+                cr_assert_eq(bed_meters(b, 1), 0);
+        forward_bed_advance(b, 60 * USEC_PER_SEC);
+        cr_assert_eq(bed_profile(b, 0, "T", 1, 1), 0);
+
+        begin_usec = b->now_usec;
+        cr_expect_eq(serve(b), 10, "a short outage is over at once");
+        while (bed_status(b).spool.n_records > 0) {
+                due_usec = b->due_usec;
+                cr_assert_gt(due_usec, b->now_usec);
+                cr_assert_lt(due_usec - b->now_usec, 2 * USEC_PER_SEC);
+                forward_bed_advance(b, due_usec - b->now_usec);
+                n_late += serve(b);
+        }
+        cr_expect_eq(n_late, 41, "also what came meanwhile: all is in order");
+        cr_expect_gt(b->now_usec - begin_usec, 40 * 1440 * USEC_PER_MSEC);
+        cr_expect_lt(b->now_usec - begin_usec, 40 * 1760 * USEC_PER_MSEC);
+
+        for (unsigned i = 0; i < 50; i++)
+                cr_assert_eq(bed_meters(b, 1), 0);
+        cr_expect_eq(serve(b), 50, "what did not wait goes out as it comes");
+}
+
 Test(oap_forward_away, values_give_way_to_tasks_when_half_of_the_room_is_taken) {
         _cleanup_(forward_bed_freep) ForwardBed *b = forward_bed_new();
 
@@ -65,7 +109,7 @@ Test(oap_forward_away, values_give_way_to_tasks_when_half_of_the_room_is_taken) 
                 cr_assert_eq(bed_meters(b, 1), 0);
         }
         cr_assert_eq(bed_profile(b, 0, "T", 1, 1), 0);
-        cr_expect_eq(bed_status(b).spool.n_dropped[OAP_SPOOL_METERS], 0);
+        cr_expect_eq(bed_status(b).spool.n_dropped[OAP_SPOOL_METERS], 1, "the last one");
 }
 
 Test(oap_forward_away, item_37_a_large_flush_is_several_calls_each_with_a_time_of_its_own) {

@@ -137,6 +137,9 @@ Test(oap_record, what_cannot_be_sent_is_not_written) {
         r.is_ours = false;
         cr_expect_eq(oap_record_format(OAP_SPOOL_REPORT, &r, &message, 1, false, &b), -EINVAL);
         r = profile;
+        r.task = "../passwd";
+        cr_expect_eq(oap_record_format(OAP_SPOOL_PROFILE, &r, &message, 1, false, &b), -EINVAL);
+        r = profile;
         r.target = OAP_TARGET_NETWORK;
         cr_expect_eq(oap_record_format(OAP_SPOOL_PROFILE, &r, &message, 1, false, &b), -EINVAL);
         r = profile;
