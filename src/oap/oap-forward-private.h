@@ -34,15 +34,16 @@ typedef struct ForwardCall {
 typedef struct ForwardHead {
         int64_t at_ms; /* which it is: others take its place when room is made */
         uint32_t size, crc;
-        unsigned n_sent;       /* calls */
-        unsigned n_ambiguous;  /* of REPORT: answers that were lost, or were no answer to a report */
-        unsigned n_collisions; /* of REPORT */
-        unsigned n_failed;     /* not answered in time while others were, or worse */
-        size_t n_messages;     /* in it … */
-        size_t n_passed;       /* … of which so many need no sending any more … */
-        size_t n_at_once;      /* … and so many are a call; 0: all of them */
-        bool is_partly_taken;  /* OAP has some of those */
-        char process_id[65];   /* of PROFILE; "": not looked for yet */
+        unsigned n_sent;             /* calls */
+        unsigned n_ambiguous;        /* of REPORT: answers that were lost, or were no answer to a report */
+        unsigned n_collisions;       /* of REPORT */
+        unsigned n_failed;           /* not answered in time while others were, or worse */
+        size_t n_messages;           /* in it … */
+        size_t n_passed;             /* … of which so many need no sending any more … */
+        size_t n_at_once;            /* … and so many are a call; 0: all of them */
+        bool is_partly_taken;        /* OAP has some of those */
+        bool is_registered;          /* of PROFILE: its process, and … */
+        char process_id[OAP_ID_MAX]; /* … its id; "": not looked for yet */
 } ForwardHead;
 
 struct OapForward {

@@ -155,13 +155,24 @@ static bool was_reported_gone(OapForward *f, const char *process_id) {
         return false;
 }
 
-/* OAP cannot show a task of a process that it has no row of; whoever lives is reported by the registry. */
-static bool is_row_missing(OapForward *f, const OapEntity *e) {
-        if (f->head.process_id[0] == '\0')
-                oap_process_id(e->service, e->instance, e->process, f->head.process_id);
+/* The same for all calls of a record, also when it ends meanwhile. */
+static void find_process(OapForward *f, const OapEntity *e) {
+        Identity *i = f->registry ? oap_registry_find_entity(f->registry, e) : NULL;
+        const char *id = i ? oap_registry_id(i) : NULL;
 
-        return f->registry && !oap_registry_find(f->registry, f->head.process_id) &&
-                        !was_reported_gone(f, f->head.process_id);
+        if (f->head.process_id[0] != '\0')
+                return;
+
+        f->head.is_registered = id;
+        if (id)
+                (void) snprintf(f->head.process_id, sizeof(f->head.process_id), "%s", id);
+        else
+                oap_process_id(e->service, e->instance, e->process, f->head.process_id);
+}
+
+/* OAP cannot show a task of a process that it has no row of; whoever lives is reported by the registry. */
+static bool is_row_missing(OapForward *f) {
+        return f->registry && !f->head.is_registered && !was_reported_gone(f, f->head.process_id);
 }
 
 static Outcome report_gone(OapForward *f, const OapRecordView *v, usec_t now_usec) {
@@ -219,7 +230,8 @@ static Outcome send_profile(OapForward *f, OapRecordView *v, usec_t now_usec, in
                 return OUTCOME_DONE;
         }
 
-        if (is_row_missing(f, &record->entity))
+        find_process(f, &record->entity);
+        if (is_row_missing(f))
                 return report_gone(f, v, now_usec);
 
         r = put_key_before(

@@ -207,7 +207,10 @@ static void settle_gone(OapForward *f, usec_t now_usec) {
         }
 
         forward_forget_gone(f);
-        memcpy(f->gone[f->n_gone++ % FORWARD_GONE_MAX], f->head.process_id, sizeof(f->head.process_id));
+        (void) snprintf(f->gone[f->n_gone++ % FORWARD_GONE_MAX],
+                        sizeof(f->gone[0]),
+                        "%.64s",
+                        f->head.process_id);
 }
 
 void forward_settle(OapForward *f, usec_t now_usec, int64_t now_ms) {

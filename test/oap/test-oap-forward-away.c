@@ -146,6 +146,12 @@ Test(oap_forward_away, who_is_registered_is_not_reported_again_and_who_cannot_be
         b->has_registry = b->is_registered = true;
         forward_bed_restart(b);
         cr_assert_eq(bed_profile(b, 0, "T", 1, 1), 0);
+        cr_expect_str_eq(bed_read_stream(forward_bed_call(b, PROFILE)).process, "id-of-oap");
+        fake_call_fail(forward_bed_call(b, PROFILE), OAP_STATUS_UNAVAILABLE, "");
+        forward_bed_expect_idle(b);
+        b->is_registered = false; /* it ends */
+        forward_bed_advance(b, 2 * OAP_BACKOFF_MAX_USEC);
+        cr_expect_str_eq(bed_read_stream(forward_bed_call(b, PROFILE)).process, "id-of-oap", "item 34");
         fake_call_answer(forward_bed_call(b, PROFILE), "", 0);
         forward_bed_expect_idle(b);
         cr_expect_eq(b->n_gone_reports, 0);
