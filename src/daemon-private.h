@@ -79,7 +79,8 @@ struct Daemon {
         /* The partial result of a running task, written from time to time so that a crash keeps it. */
         char checkpoint_id[TASK_ID_MAX];
         SymbolJob *checkpoint_job;
-        usec_t checkpoint_begin_usec, checkpoint_next_usec;
+        usec_t checkpoint_next_usec;
+        uint64_t checkpoint_cpu_nsec; /* that this one took so far */
 };
 
 /* daemon.c */

@@ -81,8 +81,11 @@ static void match_again(Daemon *d) {
 int daemon_reload_services(Daemon *d, Config *c) {
         int r;
 
-        if (daemon_oap_is_as(d->oap, &c->oap, &c->services))
+        if (daemon_oap_is_as(d->oap, &c->oap, &c->services)) {
+                if (daemon_oap_identities(d->oap))
+                        identity_set_relocate_rules(daemon_oap_identities(d->oap), &c->services);
                 return 0;
+        }
 
         if (daemon_oap_sink(d->oap))
                 sinks_remove(&d->sinks, daemon_oap_sink(d->oap));

@@ -289,26 +289,23 @@ static Task *next_checkpoint_task(Daemon *d) {
         return first;
 }
 
-static void checkpoint_step(Daemon *d) {
+/* One slice of the running task whose turn it is; false: it is written, or there is none. */
+static bool checkpoint_slice(Daemon *d) {
         _cleanup_(symbols_freep) Symbols *symbols = NULL;
-        usec_t now_usec = clock_monotonic_usec(), interval_usec, cost_usec;
         Task *t;
 
         if (!d->checkpoint_job) {
-                task_manager_checkpoint(d->tasks, now_usec);
+                task_manager_checkpoint(d->tasks, clock_monotonic_usec());
                 t = next_checkpoint_task(d);
-                if (!t || !t->profile || symbol_job_new(d->symbolizer, t->profile, &d->checkpoint_job) < 0) {
-                        d->checkpoint_next_usec = now_usec + CHECKPOINT_INTERVAL_USEC;
-                        return;
-                }
+                if (!t || !t->profile || symbol_job_new(d->symbolizer, t->profile, &d->checkpoint_job) < 0)
+                        return false;
 
                 strcpy(d->checkpoint_id, t->id);
-                d->checkpoint_begin_usec = now_usec;
-                return;
+                return true;
         }
 
         if (symbol_job_step(d->checkpoint_job, IDLE_SLICE_USEC) > 0)
-                return;
+                return true;
 
         symbols = symbol_job_take(d->checkpoint_job);
         d->checkpoint_job = symbol_job_free(d->checkpoint_job);
@@ -317,12 +314,24 @@ static void checkpoint_step(Daemon *d) {
         if (t)
                 sinks_task_checkpoint(
                                 &d->sinks, t, &(TaskEvidence){ .profile = t->profile, .symbols = symbols });
+        return false;
+}
 
-        now_usec = clock_monotonic_usec();
+static void checkpoint_step(Daemon *d) {
+        uint64_t before_nsec = clock_thread_cpu_nsec();
+        usec_t interval_usec, rest_usec;
+        bool more = checkpoint_slice(d);
+
+        /* CPU time: on a busy machine it takes longer, and costs no more */
+        d->checkpoint_cpu_nsec += clock_thread_cpu_nsec() - before_nsec;
+        if (more)
+                return;
+
         interval_usec = CHECKPOINT_INTERVAL_USEC / MAX_OF(task_manager_n_running(d->tasks), 1U);
         interval_usec = MAX_OF(interval_usec, CHECKPOINT_INTERVAL_MIN_USEC);
-        cost_usec = CHECKPOINT_COST_RATIO * (now_usec - d->checkpoint_begin_usec);
-        d->checkpoint_next_usec = now_usec + MAX_OF(interval_usec, cost_usec);
+        rest_usec = CHECKPOINT_COST_RATIO * d->checkpoint_cpu_nsec / NSEC_PER_USEC;
+        d->checkpoint_next_usec = clock_monotonic_usec() + MAX_OF(interval_usec, rest_usec);
+        d->checkpoint_cpu_nsec = 0;
 }
 
 bool daemon_idle_work(Daemon *d) {

@@ -53,12 +53,14 @@ static int append_identity(sd_bus_message *m, const Identity *i) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* We ourselves are none of them. */
 static uint32_t count_unnamed(const Bus *b) {
-        uint32_t n = 0;
+        pid_t self = getpid();
         Process *p, *next;
+        uint32_t n = 0;
 
         HASH_ITER(hh, target_set_processes(b->context.targets), p, next) {
-                n += !identity_of_process(p);
+                n += p->key.pid != self && !identity_of_process(p);
         }
 
         return n;

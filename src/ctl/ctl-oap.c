@@ -215,6 +215,9 @@ int verb_oap_status(Ctl *c, int argc, char **argv) {
 
         pager_open(c);
         print_connection(c, s);
+        if (strcmp(json_text_at(s, "state", "?"), "failed") == 0) /* the rest says nothing */
+                return EXIT_SUCCESS;
+
         print_calls(s);
         print_spool(s);
         print_processes(s);

@@ -187,7 +187,10 @@ static void print_hints(Ctl *c, const Listing *l) {
 
         view_legend(c, l->n, "process", "processes");
         if (l->n_unregistered > 0)
-                printf("%u others are of no [Service] section that registers them.\n", l->n_unregistered);
+                printf("%u %s of no [Service] section that registers %s.\n",
+                       l->n_unregistered,
+                       l->n_unregistered == 1 ? "other is" : "others are",
+                       l->n_unregistered == 1 ? "it" : "them");
         if (l->n_over_cap > 0)
                 printf("%" PRIu64 " times one was left out, there are too many.\n", l->n_over_cap);
         if (!has_oap(c))

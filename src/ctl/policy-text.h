@@ -17,7 +17,7 @@ typedef struct FlagValues {
 /* A policy as options of the command line. */
 typedef struct PolicyFlags {
         const char *description, *duration, *silence, *scope; /* NULL = not given */
-        FlagValues units, slices, exes, users, profiles, whens;
+        FlagValues units, slices, exes, users, services, profiles, whens;
 } PolicyFlags;
 
 /* -E2BIG above the limit. */

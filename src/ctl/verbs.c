@@ -134,6 +134,7 @@ static const struct {
         { OPTION_GROUP_COMPOSE, "--slice=GLOB", "… below this slice; repeatable" },
         { OPTION_GROUP_COMPOSE, "--exe=GLOB", "… processes of this program; repeatable" },
         { OPTION_GROUP_COMPOSE, "--user=USER", "… processes of this user; repeatable" },
+        { OPTION_GROUP_COMPOSE, "--service=NAME", "… registered for this SkyWalking service; repeatable" },
         { OPTION_GROUP_COMPOSE, "--when=RULE", "Act on 'process-cpu >= 80% for 5 of 10s'; repeatable" },
         { OPTION_GROUP_COMPOSE, "--profile=KIND", "Record on-cpu, off-cpu; repeatable" },
         { OPTION_GROUP_COMPOSE, "--silence=SPAN", "Leave the process alone so long after a start" },

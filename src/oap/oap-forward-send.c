@@ -12,6 +12,15 @@
 #define DISK_RETRY_USEC (10 * USEC_PER_SEC)
 #define MEMORY_RETRY_USEC (1 * USEC_PER_SEC)
 
+/* What waited for OAP goes out at a pace when it is back: so do other hosts that waited. A host asks about
+ * once in two seconds otherwise. Who has much goes faster after a while, or what is new meanwhile would be
+ * late as well, for ever. */
+#define LATE_MS 30000
+#define LATE_AT_ONCE 10U
+#define LATE_INTERVAL_USEC (1600 * USEC_PER_MSEC)
+#define LATE_FASTER_AFTER 64U /* calls: twice as fast, again and again … */
+#define LATE_FASTER_MAX 6U    /* … so often: 25 ms */
+
 static const struct {
         OapChannel channel;
         const char *method;
@@ -62,6 +71,19 @@ static void on_answer(const OapCallResult *result, void *userdata) {
                               problem ?: "a task id that is no text");
 }
 
+static void book_pace(OapForward *f, usec_t now_usec) {
+        uint64_t faster = MIN_OF(f->n_late / LATE_FASTER_AFTER, (uint64_t) LATE_FASTER_MAX);
+
+        if (!f->head.is_late) {
+                f->n_late = 0;
+                return;
+        }
+
+        f->n_late++;
+        f->paced_usec = MAX_OF(f->paced_usec, now_usec) +
+                        oap_client_jittered(f->client, LATE_INTERVAL_USEC >> faster);
+}
+
 /* @r: what starting it came to. */
 static Outcome begin_call(OapForward *f, OapSpoolKind kind, int r, usec_t now_usec) {
         if (r == -EAGAIN || r == -ENOBUFS)
@@ -70,6 +92,7 @@ static Outcome begin_call(OapForward *f, OapSpoolKind kind, int r, usec_t now_us
                 return wait_until(f, now_usec + MEMORY_RETRY_USEC);
 
         f->call.is_running = true;
+        book_pace(f, now_usec);
         return OUTCOME_WAIT;
 }
 
@@ -255,6 +278,17 @@ static void recognise(OapForward *f, const OapSpoolRecord *record) {
         f->head = (ForwardHead){ .at_ms = record->at_ms, .size = record->size, .crc = crc };
 }
 
+/* Whether the first record has to wait for its turn. */
+static bool is_too_early(OapForward *f, usec_t now_usec) {
+        usec_t ahead_usec = (LATE_AT_ONCE - 1) * LATE_INTERVAL_USEC;
+
+        if (!f->head.is_late || now_usec + ahead_usec >= f->paced_usec)
+                return false;
+
+        f->retry_usec = f->paced_usec - ahead_usec;
+        return true;
+}
+
 static Outcome send_first(OapForward *f, const OapSpoolRecord *record, usec_t now_usec, int64_t now_ms) {
         _cleanup_(oap_record_view_done) OapRecordView v = {};
         int r;
@@ -295,6 +329,10 @@ void forward_send(OapForward *f, usec_t now_usec, int64_t now_ms) {
                 }
 
                 recognise(f, &record);
+                f->head.is_late = now_ms - record.at_ms >= LATE_MS;
+                if (is_too_early(f, now_usec))
+                        return;
+
                 if (send_first(f, &record, now_usec, now_ms) == OUTCOME_WAIT)
                         return;
         }

@@ -215,6 +215,8 @@ static void settle_gone(OapForward *f, usec_t now_usec) {
 
 void forward_settle(OapForward *f, usec_t now_usec, int64_t now_ms) {
         f->call.is_running = f->call.is_answered = false;
+        if (f->call.status != OAP_STATUS_OK)
+                f->n_late = 0; /* attempts while it is away take nobody's turn */
         if (f->call.is_gone_report)
                 settle_gone(f, now_usec);
         else if (f->call.kind == OAP_SPOOL_REPORT)

@@ -45,6 +45,28 @@ static int fresh_init(Fresh *f, const OapServicePolicy *policy) {
         return strv_pushf(&f->refused, "%s: %zu items cannot be read", policy->service, policy->n_refused);
 }
 
+static uint64_t hash_text(uint64_t h, const char *text) {
+        return hash_u64(h, text ? oap_policy_hash(text, strlen(text)) : 1);
+}
+
+/* Of all that is said but the uuid; whatever the order of items, which means nothing. Making automata of
+ * rules only to see that they are the same ones takes far longer. */
+static uint64_t hash_policy(const OapServicePolicy *policy) {
+        uint64_t sum = hash_u64(1, policy->n_refused);
+
+        for (size_t i = 0; i < policy->n_items; i++) {
+                const OapCheckItem *item = policy->items + i;
+                uint64_t h = hash_text(hash_text(item->target, item->type), item->threshold);
+
+                h = hash_u64(hash_u64(h, (uint64_t) item->period_sec), (uint64_t) item->count);
+                for (char **uri = item->uris; uri && *uri; uri++)
+                        h = hash_text(h, *uri);
+                sum += hash_text(h, item->uri_regex);
+        }
+
+        return sum ?: 1;
+}
+
 static void say_refused(OapPolicies *p, OapService *s, char *const *refused, usec_t now_usec) {
         uint64_t hash = 0;
 
@@ -104,6 +126,7 @@ static int write_files(OapPolicies *p, OapService *s, const Fresh *f, int *ret_e
         int changed = 0;
 
         *ret_error = 0;
+        s->said_hash = 0;
         for (OapTarget t = 0; t < _OAP_TARGET_MAX; t++) {
                 int r = oap_cache_put(p, s, t, f->texts[t]);
 
@@ -134,6 +157,7 @@ change(OapPolicies *p, OapService *s, const OapServicePolicy *policy, Fresh *f, 
         }
 
         s->is_failing = false;
+        s->said_hash = hash_policy(policy);
         s->before_hash = before;
         s->changed_usec = now_usec;
         s->waiting_since_usec = 0;
@@ -150,6 +174,12 @@ static bool apply_one(OapPolicies *p, OapService *s, const OapServicePolicy *pol
         _cleanup_(fresh_done) Fresh f = {};
         uint64_t hash;
 
+        if (!is_nothing && s->said_hash == hash_policy(policy)) {
+                s->waiting_since_usec = 0;
+                (void) set_uuid(p, s, policy->uuid);
+                return false;
+        }
+
         if (fresh_init(&f, policy) < 0)
                 return false; /* no memory: it is said again */
 
@@ -162,6 +192,7 @@ static bool apply_one(OapPolicies *p, OapService *s, const OapServicePolicy *pol
         hash = oap_service_hash(f.hashes);
         if (!is_nothing && hash == oap_service_hash(s->hashes)) {
                 s->waiting_since_usec = 0;
+                s->said_hash = hash_policy(policy);
                 s->n_items = f.n_items;
                 say_refused(p, s, f.refused, now_usec);
                 (void) set_uuid(p, s, policy->uuid);

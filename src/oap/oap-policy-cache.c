@@ -98,6 +98,8 @@ int oap_cache_put(OapPolicies *p, OapService *s, OapTarget target, const char *t
 
         if (hash == s->hashes[target])
                 return 0;
+        if (s->hashes[target] == 0 && p->n_files >= OAP_POLICY_FILES_MAX)
+                return -EUSERS;
 
         r = file_name(s->name, target, file);
         if (r < 0)
@@ -110,6 +112,7 @@ int oap_cache_put(OapPolicies *p, OapService *s, OapTarget target, const char *t
         if (r < 0)
                 return r;
 
+        p->n_files += (s->hashes[target] == 0) - (hash == 0);
         s->hashes[target] = hash;
         return 1;
 }
@@ -182,7 +185,7 @@ static int load_uuids(OapPolicies *p) {
 }
 
 /* Whose file it is. -EINVAL: nobody's. */
-static int identify(OapPolicies *p, const char *file, const char *text, size_t length, OapService **ret) {
+static int identify(OapPolicies *p, const char *file, const char *text, size_t length) {
         const PolicyText piece = { .path = file, .text = text, .length = length };
         _cleanup_(policy_unrefp) Policy *policy = NULL;
         char expected[FILE_NAME_MAX];
@@ -207,7 +210,7 @@ static int identify(OapPolicies *p, const char *file, const char *text, size_t l
                         return r;
 
                 s->hashes[t] = oap_cache_text_hash(text);
-                *ret = s;
+                p->n_files++;
                 return 0;
         }
 
@@ -217,7 +220,6 @@ static int identify(OapPolicies *p, const char *file, const char *text, size_t l
 static int load_file(OapPolicies *p, const char *file) {
         _cleanup_(freep) char *text = NULL;
         size_t length, n = strlen(file);
-        OapService *s;
         int r;
 
         if (strncmp(file, ".#", 2) == 0) { /* what we were writing when we were killed */
@@ -231,12 +233,13 @@ static int load_file(OapPolicies *p, const char *file) {
 
         r = read_full_file_at(p->directory_fd, file, POLICY_FILE_SIZE_MAX, &text, &length);
         if (r >= 0)
-                r = identify(p, file, text, length, &s);
+                r = identify(p, file, text, length);
         if (r >= 0 || r == -ENOMEM)
                 return r;
 
         log_warning_errno(r, "Failed to read '%s' among OAP's policies, removing it: %m", file);
         (void) unlinkat(p->directory_fd, file, 0);
+        p->is_unclean = true;
         return 0;
 }
 

@@ -82,7 +82,9 @@ static int write_text(const OapDraft *d, char **ret_text) {
         if (r < 0)
                 return r;
 
-        if (asprintf(ret_text, "# From SkyWalking's OAP, which has it changed: do not edit.\n%s", text) < 0)
+        if (asprintf(ret_text,
+                     "# What SkyWalking's OAP says, written anew when that changes: do not edit.\n%s",
+                     text) < 0)
                 return -ENOMEM;
 
         return 0;

@@ -5,10 +5,12 @@
 #include "basic/ratelimit.h"
 #include "basic/strbuf.h"
 #include "oap/oap-policy.h"
+#include "policy/policy-store.h"
 
 /* Private to oap-policy*.c. */
 
 #define OAP_POLICY_PREFIX "oap:"
+#define OAP_POLICY_FILES_MAX (POLICIES_MAX / 4) /* so that there is room for those of this host */
 
 static inline uint64_t oap_policy_hash(const void *data, size_t size) {
         const uint8_t *bytes = data;
@@ -42,6 +44,7 @@ typedef struct OapService {
         char *name;
         char *uuid;                       /* last applied; NULL: not known */
         uint64_t hashes[_OAP_TARGET_MAX]; /* of the files; 0: there is none */
+        uint64_t said_hash;               /* of what OAP said, as far as the files are that; 0: not known */
         unsigned n_items, n_refused;
         uint64_t refused_hash; /* of the lines that were said last */
         unsigned day;          /* since 1970: when it was last registered */
@@ -65,6 +68,8 @@ struct OapPolicies {
         OapPolicyEvents events;
 
         OapService *services;
+        unsigned n_files;
+        bool is_unclean; /* a file was removed when they were read: the store may have it */
         char pseudo[40]; /* a service that nobody has */
 
         uint64_t round, n_queries;
@@ -96,7 +101,7 @@ void oap_policies_drop(OapPolicies *p, OapService *s);
 int oap_cache_load(OapPolicies *p);
 /* Writes "uuids". */
 int oap_cache_save(OapPolicies *p);
-/* NULL: no file. 1: there was another one before. */
+/* NULL: no file. 1: there was another one before. -EUSERS: above OAP_POLICY_FILES_MAX. */
 int oap_cache_put(OapPolicies *p, OapService *s, OapTarget target, const char *text);
 uint64_t oap_cache_text_hash(const char *text); /* NULL: 0 */
 

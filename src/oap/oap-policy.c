@@ -97,8 +97,9 @@ OapPolicies *oap_policies_free(OapPolicies *p) {
         if (p->is_dirty)
                 save(p, 0);
         oap_service_policies_done(&p->answer);
-        HASH_ITER(hh, p->services, s, next)
-        oap_policies_drop(p, s);
+        HASH_ITER(hh, p->services, s, next) {
+                oap_policies_drop(p, s);
+        }
         free(p->problem);
         free(p->infos);
         free(p);
@@ -245,6 +246,10 @@ usec_t oap_policies_step(OapPolicies *p, usec_t now_usec) {
 
         assert(p);
 
+        if (p->is_unclean) {
+                p->is_unclean = false;
+                p->events.changed(p->events.userdata);
+        }
         if (p->is_answered)
                 take_answer(p, now_usec);
         if (p->is_dirty && now_usec >= p->save_usec)

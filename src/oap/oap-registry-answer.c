@@ -113,8 +113,11 @@ static void refuse_keep_alive(OapRegistry *r, const Batch *b, Registration *reg)
         usec_t due_usec = b->sent_usec + registry_again_usec(r, LANE_REPORT);
         Registration *other;
 
+        /* the next one of its layer that is tried is another one */
+        DL_DELETE(r->all, reg);
+        DL_APPEND(r->all, reg);
+
         r->n_refused++;
-        reg->is_kept_alive = false;
         set_aside(r, reg, due_usec);
         if (!registry_layer_is_refused(r, reg->identity->layer))
                 return;
@@ -140,8 +143,14 @@ static void refuse(OapRegistry *r, LaneKind kind, Batch *b) {
 
 /* OAP threw all of it away for one of them. */
 static void narrow_down(OapRegistry *r, LaneKind kind, Batch *b) {
-        Batch *half = registry_split(b);
+        Batch *half;
 
+        /* which layers are known is what the search is to find out */
+        for (size_t i = 0; i < b->n; i++)
+                if (kind == LANE_KEEP_ALIVE && b->items[i])
+                        b->items[i]->is_kept_alive = false;
+
+        half = registry_split(b);
         if (half) {
                 registry_push_suspects(r->lanes + kind, half);
                 registry_push_suspects(r->lanes + kind, TAKE_PTR(b));

@@ -7,7 +7,7 @@
 
 /* What is due within that time goes along, so that calls are few. */
 static const usec_t along_usec[_LANE_MAX] = {
-        [LANE_REPORT] = 20 * USEC_PER_SEC,
+        [LANE_REPORT] = 60 * USEC_PER_SEC,
         [LANE_KEEP_ALIVE] = 4 * USEC_PER_SEC,
 };
 
@@ -217,22 +217,19 @@ static void look_for_return(OapRegistry *r) {
                 r->lanes[i].next_usec = r->lanes[i].not_before_usec = 0;
 }
 
-/* One that is due: one that goes with others first. */
+/* The one that waits longest; of several the first. */
 static Registration *find_due(OapRegistry *r, LaneKind kind, usec_t now_usec, usec_t *ret_next_usec) {
-        Registration *reg, *alone = NULL;
+        Registration *reg, *due = NULL;
+        usec_t first_usec = USEC_INFINITY;
 
-        *ret_next_usec = USEC_INFINITY;
-        DL_FOREACH(r->all, reg) {
-                *ret_next_usec = MIN_OF(*ret_next_usec, reg->due_usec[kind]);
-                if (reg->due_usec[kind] > now_usec)
-                        continue;
-                if (!reg->is_alone[kind])
-                        return reg;
-                if (!alone)
-                        alone = reg;
+        DL_FOREACH(r->all, reg)
+        if (reg->due_usec[kind] < first_usec) {
+                due = reg;
+                first_usec = reg->due_usec[kind];
         }
 
-        return alone;
+        *ret_next_usec = first_usec;
+        return first_usec <= now_usec ? due : NULL;
 }
 
 static void put(Batch *b, LaneKind kind, Registration *reg) {
@@ -258,12 +255,9 @@ static Batch *collect(OapRegistry *r, LaneKind kind, usec_t now_usec, usec_t *re
         if (first->is_alone[kind])
                 return b;
 
-        for (reg = first->next; reg && b->n < OAP_PROCESSES_PER_CALL; reg = reg->next) {
-                usec_t until_usec = now_usec + (reg->n_absent > 0 ? 0 : along_usec[kind]);
-
-                if (reg->due_usec[kind] <= until_usec && !reg->is_alone[kind])
+        for (reg = r->all; reg && b->n < OAP_PROCESSES_PER_CALL; reg = reg->next)
+                if (reg->due_usec[kind] <= now_usec + along_usec[kind] && !reg->is_alone[kind])
                         put(b, kind, reg);
-        }
 
         return b;
 }

@@ -36,8 +36,8 @@ static bool process_is_old(const Identity *i, usec_t now_usec) {
         if (!p || p->key.start_ticks > UINT64_MAX / USEC_PER_TICK)
                 return false;
 
-        started_usec = p->key.start_ticks *
-                        USEC_PER_TICK; /* since boot, which is no later than our clock's 0 */
+        /* By a clock that goes on while the host sleeps: it is at least so old. */
+        started_usec = p->key.start_ticks * USEC_PER_TICK;
         return now_usec > started_usec && now_usec - started_usec > OLD_PROCESS_USEC;
 }
 

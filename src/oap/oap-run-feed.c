@@ -166,7 +166,8 @@ static void note_end(OapRun *run, const OapFeed *f, const Task *t) {
 
         /* by a person, or because it costs too much: starting it again would be against that */
         run->is_stopped = true;
-        log_notice("The recording for a task of OAP's was stopped here (%s): OAP gets what there is of it.",
+        log_notice("The recording of '%s' for a task of OAP's was stopped here (%s): OAP gets what there is of it.",
+                   run->process,
                    t->reason ?: "no reason given");
 }
 

@@ -48,8 +48,7 @@ static void follow(Turn *t) {
                 if (t->task->started.monotonic_usec >= run->covered_usec)
                         baseline = NULL;
                 if (oap_run_attach(run, t->task->id, baseline, &f) < 0)
-                        return; /* tried again; what it recorded meanwhile is not lost if it began late
-                                   enough */
+                        return; /* tried again */
 
                 begin_profile(t);
         }
@@ -137,7 +136,8 @@ static bool is_gone(Turn *t) {
 
         if (t->identity) {
                 run->gone_usec = 0;
-                run->pid = t->identity->pid;
+                if (t->identity->pid > 0) /* of a unit: it may have no process just now */
+                        run->pid = t->identity->pid;
                 return false;
         }
 

@@ -65,6 +65,9 @@ typedef struct OapRunInfo {
 /* Borrowed until the next step; the caller frees the array. */
 int oap_runs_list(const OapRuns *r, OapRunInfo **ret, size_t *ret_n);
 typedef struct OapRunsStatus {
-        uint64_t n_queries, n_started, n_expired, n_refused;
+        uint64_t n_queries;
+        uint64_t n_started; /* runs that had a recording: asked for, or announced */
+        uint64_t n_expired; /* asked for, over before they began: a process in a task counts as one */
+        uint64_t n_refused; /* likewise: can't be recorded or read */
 } OapRunsStatus;
 void oap_runs_status(const OapRuns *r, OapRunsStatus *ret);

@@ -15,11 +15,15 @@
 #define SPOOL_SEGMENTS 16U                /* of the room there is */
 #define STEP_MIN_USEC (5 * USEC_PER_MSEC) /* between two steps, whatever the parts ask for */
 #define STEP_MAX_USEC (10 * USEC_PER_SEC)
+#define CATCHING_UP_RECORDS 32U /* in the spool, or more */
 
 struct Oap {
         OapEvents events;
         IdentitySet *identities;
         usec_t meter_interval_usec, meters_taken_usec;
+        int64_t meters_minute;   /* in which that was */
+        usec_t meter_phase_usec; /* of this host: those that OAP came back to shall not stay together */
+        bool was_connected;
 
         const OapTransportOps *ops;
         OapTransport *transport; /* the client's, once there is one */
@@ -72,33 +76,60 @@ static void on_state(const OapClientStatus *status, OapState before, void *userd
         o->events.state_changed(status, before, o->events.userdata);
 }
 
-static void take_meters(Oap *o, usec_t now_usec) {
+static void take_meters(Oap *o, int64_t at_ms) {
         _cleanup_(oap_messages_done) OapMessages messages = {};
-        int64_t now_ms = (int64_t) (clock_realtime_usec() / USEC_PER_MSEC);
-        OapClientStatus status;
-        usec_t interval_usec = o->meter_interval_usec;
         int r;
 
-        /* minutes are all that OAP keeps: more of them would only fill the spool */
-        oap_client_status(o->client, &status);
-        if (status.state != OAP_STATE_CONNECTED)
-                interval_usec = MAX_OF(interval_usec, OAP_METER_INTERVAL_AWAY_USEC);
-        if (now_usec < o->meters_taken_usec + interval_usec)
-                return;
-        o->meters_taken_usec = now_usec;
-
-        r = oap_meters_take(o->meters, now_ms, &messages);
+        r = oap_meters_take(o->meters, at_ms, &messages);
         if (r >= 0 && messages.n > 0)
-                r = oap_forward_meters(o->forward, now_ms, &messages);
+                r = oap_forward_meters(o->forward, at_ms, &messages);
         if (r < 0)
                 log_debug_errno(r, "Failed to keep the values of an interval for OAP: %m");
+}
+
+/* Whether values go to OAP as they come. */
+static bool is_live(Oap *o, usec_t now_usec) {
+        OapClientStatus status;
+        OapForwardStatus forward;
+        bool is_connected;
+
+        oap_client_status(o->client, &status);
+        oap_forward_status(o->forward, &forward);
+        is_connected = status.state == OAP_STATE_CONNECTED;
+        if (is_connected && !o->was_connected)
+                o->meters_taken_usec = now_usec - o->meter_phase_usec;
+        o->was_connected = is_connected;
+
+        return is_connected && forward.spool.n_records < CATCHING_UP_RECORDS;
+}
+
+/* While OAP is not there, or has much to get, an interval is a minute of the clock's: that is what OAP
+ * keeps, and more of them would only fill the spool. It is dated into its minute. */
+static void meters_tick(Oap *o, usec_t now_usec) {
+        const int64_t minute_ms = (int64_t) (OAP_METER_INTERVAL_AWAY_USEC / USEC_PER_MSEC);
+        int64_t now_ms = (int64_t) (clock_realtime_usec() / USEC_PER_MSEC);
+        int64_t minute = now_ms / minute_ms;
+        bool live = is_live(o, now_usec);
+
+        if (now_usec < o->meters_taken_usec + o->meter_interval_usec)
+                return;
+
+        if (live)
+                take_meters(o, now_ms);
+        else if (minute != o->meters_minute)
+                take_meters(o, minute * minute_ms - 1);
+        else
+                return;
+
+        o->meters_taken_usec = now_usec;
+        o->meters_minute = minute;
 }
 
 void oap_tick(Oap *o, usec_t now_usec) {
         assert(o);
 
         oap_meters_tick(o->meters, o->identities, now_usec);
-        take_meters(o, now_usec);
+        meters_tick(o, now_usec);
         step(o);
 }
 
@@ -168,6 +199,7 @@ static int make_parts(Oap *o, const Host *host, const OapConfig *config) {
 
         if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
                 seed = clock_realtime_usec();
+        o->meter_phase_usec = seed % o->meter_interval_usec;
         if (oap_agent_id(host, agent) < 0)
                 log_warning("This host has no machine ID: SkyWalking will see another agent after each restart.");
 
@@ -221,6 +253,7 @@ int oap_new(sd_event *event,
 
         assert(event);
         assert(config);
+        assert(config->meter_interval_usec > 0);
         assert(identities);
         assert(events);
         assert(ret_oap);
@@ -257,6 +290,8 @@ Oap *oap_free(Oap *o) {
 
         (void) sd_event_source_disable_unref(o->timer_source);
         (void) sd_event_source_disable_unref(o->io_source);
+        if (o->meters && o->forward) /* of an interval that has no end; sent after the restart */
+                take_meters(o, (int64_t) (clock_realtime_usec() / USEC_PER_MSEC));
         oap_meters_free(o->meters);
         oap_runs_free(o->runs);
         oap_policies_free(o->policies);

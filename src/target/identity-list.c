@@ -53,6 +53,15 @@ const ServiceRules *identity_set_rules(const IdentitySet *s) {
         return &s->rules;
 }
 
+void identity_set_relocate_rules(IdentitySet *s, ServiceRules *rules) {
+        assert(service_rules_equal(&s->rules, rules));
+
+        for (size_t i = 0; i < s->rules.n_rules; i++) {
+                free(s->rules.rules[i].where);
+                s->rules.rules[i].where = TAKE_PTR(rules->rules[i].where);
+        }
+}
+
 Identity *identity_set_first(IdentitySet *s) {
         return s->identities;
 }

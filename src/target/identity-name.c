@@ -161,10 +161,11 @@ int identity_expand(const char *text, const NameSource *source, char **ret_text)
 
                 strbuf_add_n(&b, text, n);
                 text += n;
-                if (text[0] == '%' && text[1] != '\0') {
-                        add_specifier(&b, source, text[1]);
-                        text += 2;
-                }
+                if (*text == '\0' || text[1] == '\0')
+                        break;
+
+                add_specifier(&b, source, text[1]);
+                text += 2;
         }
         if (b.error < 0)
                 return b.error;

@@ -106,6 +106,8 @@ int identity_set_add_all(IdentitySet *s, TargetSet *targets);
 /* That of the process or of the unit that it is a part of; NULL: none. */
 Identity *identity_of_process(const Process *p);
 const ServiceRules *identity_set_rules(const IdentitySet *s);
+/* @rules, which are equal, have moved to other lines: says so from now on. */
+void identity_set_relocate_rules(IdentitySet *s, ServiceRules *rules);
 
 Identity *identity_set_first(IdentitySet *s); /* HASH_ITER(hh, …), in order of addition */
 Identity *identity_set_find(IdentitySet *s, const char *service, const char *instance, const char *process);

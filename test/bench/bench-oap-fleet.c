@@ -10,11 +10,11 @@
 #include <string.h>
 
 #define START_SEC 1000U
-#define AWAY_SEC (START_SEC + 420U) /* the first minutes are those of the start */
+#define AWAY_SEC (START_SEC + 300U)
 #define OUTAGE_SEC 1800U
 #define BACK_SEC (AWAY_SEC + OUTAGE_SEC)
-#define END_SEC (BACK_SEC + 600U)
-#define STEADY_SEC 240U /* before the outage */
+#define END_SEC (BACK_SEC + 300U)
+#define STEADY_SEC 200U /* before the outage: what is done the least often is done once */
 #define SERVICES 2U
 #define PROCESSES 4U
 #define LATENCY_USEC (20 * USEC_PER_MSEC) /* of an answer, half to all of it */

@@ -8,6 +8,7 @@
 
 #define PROCESSES 500U
 #define SERVICES 20U
+#define START_SEC 1000U
 #define SECONDS 600U
 #define SECONDS_WARM 30U
 #define GOAL_MS 2.0
@@ -52,7 +53,7 @@ void bench_oap_loop(Bench *b, const Host *host, const char *directory) {
         char inputs[256];
 
         for (unsigned second = 1; second <= SECONDS_WARM + SECONDS; second++) {
-                double spent_ms = run_second(h, (1000 + second) * USEC_PER_SEC, &server_ms);
+                double spent_ms = run_second(h, (START_SEC + second) * USEC_PER_SEC, &server_ms);
 
                 if (second > SECONDS_WARM) {
                         ms[second - SECONDS_WARM - 1] = spent_ms;

@@ -25,6 +25,7 @@ Test(policy_text, all_options_become_lines_in_a_fixed_order) {
         cr_assert_eq(flag_values_add(&f.slices, "web.slice"), 0);
         cr_assert_eq(flag_values_add(&f.exes, "/usr/sbin/*"), 0);
         cr_assert_eq(flag_values_add(&f.users, "www-data"), 0);
+        cr_assert_eq(flag_values_add(&f.services, "shop \"order desk\""), 0);
         cr_assert_eq(flag_values_add(&f.profiles, "on-cpu"), 0);
         f.description = "The web tier burns";
         f.duration = "10min";
@@ -41,6 +42,7 @@ Test(policy_text, all_options_become_lines_in_a_fixed_order) {
                         "Slice=web.slice\n"
                         "Exe=/usr/sbin/*\n"
                         "User=www-data\n"
+                        "Service=shop \"order desk\"\n"
                         "Profile=on-cpu\n"
                         "Duration=10min\n"
                         "Silence=20min\n"

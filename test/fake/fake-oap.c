@@ -23,6 +23,19 @@ struct FakeOap {
 #define READY_USEC (20U * 1000 * 1000)
 #define NAP_USEC 2000
 
+/* For programs built with sanitizers, which open gRPC at run time. What a library that came later has for
+ * each thread LeakSanitizer finds by guessing, and sometimes it takes text for an address and ends. And
+ * c-ares 1.18 loses the name "localhost" each time it looks it up. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+        return "intercept_tls_get_addr=0";
+}
+
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) {
+        return "leak:libcares\n";
+}
+
 static void copy_text(char *ret, size_t size, const char *text) {
         cr_assert_lt(strlen(text), size, "'%s' is too long", text);
         (void) snprintf(ret, size, "%s", text);

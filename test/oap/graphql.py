@@ -178,7 +178,8 @@ def self_counts(trees):
 
 
 def draw(trees, least_percent=2, width=60):
-    """Lines of text, a branch below the one it comes from, the biggest first, in percent of all."""
+    """Lines of text, a branch below the one it comes from, the biggest first, in percent of all. Of functions that do nothing but call
+    the next one the first and the last are shown."""
     whole = total(trees) or 1
     lines = []
     children = {}
@@ -186,13 +187,21 @@ def draw(trees, least_percent=2, width=60):
         for e in tree:
             children.setdefault((n, e["parentId"]) if int(e["parentId"]) else None, []).append((n, e))
 
+    def below(key):
+        big = [pair for pair in children.get(key, []) if 100 * pair[1]["dumpCount"] / whole >= least_percent]
+        return sorted(big, key=lambda pair: -pair[1]["dumpCount"])
+
+    def label(e):
+        return e["symbol"][:width] + (" [kernel]" if e["stackType"] == "KERNEL_SPACE" else "")
+
     def add(key, depth):
-        for n, e in sorted(children.get(key, []), key=lambda pair: -pair[1]["dumpCount"]):
-            percent = 100 * e["dumpCount"] / whole
-            if percent >= least_percent:
-                kernel = " [kernel]" if e["stackType"] == "KERNEL_SPACE" else ""
-                lines.append(f"{percent:6.1f} %  {'  ' * depth}{e['symbol'][:width]}{kernel}")
-                add((n, e["id"]), depth + 1)
+        for n, e in below(key):
+            last, length = e, 1
+            while len(next_ones := below((n, last["id"]))) == 1 and next_ones[0][1]["dumpCount"] >= 0.97 * e["dumpCount"]:
+                last, length = next_ones[0][1], length + 1
+            text = label(e) if length == 1 else f"{label(e)} {'… ' if length > 2 else ''}{label(last)}"
+            lines.append(f"{100 * last['dumpCount'] / whole:6.1f} %  {'  ' * depth}{text}")
+            add((n, last["id"]), depth + 1)
 
     add(None, 0)
     return lines

@@ -118,12 +118,11 @@ def sums(identifier):
 
 
 def leaves(identifier, form="folded"):
-    """Innermost function -> its count, under the names that SkyWalking is to have."""
+    """Innermost function -> its count."""
     counts = collections.Counter()
     for line in run("cprofctl", "task", "export", f"--format={form}", "-o", "-", identifier).splitlines():
         stack, _, count = line.rpartition(" ")
-        name = stack.rpartition(";")[2].removesuffix("_[k]")
-        counts["[MISSING]" if re.search(r"\+0x[0-9a-f]+$", name) else name] += int(count)
+        counts[stack.rpartition(";")[2].removesuffix("_[k]")] += int(count)
     return counts
 
 

@@ -13,7 +13,7 @@ import time
 import graphql
 
 PATIENCE_SEC = 60
-LEFT = 66  # columns for the tree
+LEFT = 72  # columns for the tree
 
 
 def set_policy(ui, service, target, kind, threshold, period, count):
@@ -62,7 +62,7 @@ def settled_trees(ui, task):
 def show_tree(ui, service, beside=None):
     task = wait_for(newest_first, ui, service)[0]
     trees = settled_trees(ui, task)
-    lines = graphql.draw(trees, least_percent=5, width=48)
+    lines = graphql.draw(trees, least_percent=4, width=40)
     right = pathlib.Path(beside).read_text().splitlines() if beside else []
     print(f"{graphql.total(trees)} samples of {task['processName']} at the OAP".ljust(LEFT) + ("here" if right else ""))
     for a, b in itertools.zip_longest(lines, right, fillvalue=""):

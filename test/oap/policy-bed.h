@@ -6,7 +6,7 @@
 /* OapPolicies between a directory of their own, a transport that answers as told, and services that are said
  * to be registered. Time passes when a test says so. */
 
-#define POLICY_BED_SERVICES_MAX 700U
+#define POLICY_BED_SERVICES_MAX 1100U
 
 typedef struct PolicyBed {
         char root[96];

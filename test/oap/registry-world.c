@@ -147,7 +147,7 @@ static void serve_report(RegistryWorld *w, OapCall *call) {
                         continue;
                 }
 
-                odd = is_odd(w, p->hostprocess->entity, false);
+                odd = !w->takes_odd_reports && is_odd(w, p->hostprocess->entity, false);
                 if (!odd)
                         note_report(w, p->hostprocess);
         }
@@ -201,13 +201,9 @@ static void serve_keep_alive(RegistryWorld *w, OapCall *call) {
         skywalking__v3__ebpfprocess_ping_pkg_list__free_unpacked(list, NULL);
 }
 
-static void serve(OapCall *call, void *userdata) {
-        RegistryWorld *w = userdata;
-
+void registry_world_serve(RegistryWorld *w, OapCall *call) {
         w->n_wrong += call->channel != OAP_CHANNEL_EBPF || call->n_messages != 1 ||
                         call->messages[0].size > OAP_MESSAGE_MAX;
-        if (w->is_silent)
-                return;
         if (w->is_down)
                 fake_call_fail(call, OAP_STATUS_UNAVAILABLE, "connection refused");
         else if (w->status != OAP_STATUS_OK)
@@ -218,6 +214,13 @@ static void serve(OapCall *call, void *userdata) {
                 serve_keep_alive(w, call);
         else
                 cr_assert_fail("unexpected %s", call->method);
+}
+
+static void serve(OapCall *call, void *userdata) {
+        RegistryWorld *w = userdata;
+
+        if (!w->is_silent && (!w->meddle || !w->meddle(w, call)))
+                registry_world_serve(w, call);
 }
 
 void registry_world_init(RegistryWorld *w) {

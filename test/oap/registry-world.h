@@ -46,17 +46,22 @@ typedef struct RegistryWorld {
         int status;              /* of everything, when not OK */
         const char *odd_layer;   /* not known */
         const char *odd_process; /* UNKNOWN for a call that has it */
+        bool takes_odd_reports;  /* that is for keep-alive alone */
         const char *absent;      /* process that is left out of answers */
         const char *fixed_id;    /* the id of all */
         const char *id_prefix;   /* of all ids */
         bool is_reversed;        /* order of answers */
         const char *raw_answer;  /* of reports */
+        /* Asked first, when a call is started; true: it is answered, or will be by registry_world_serve().
+         */
+        bool (*meddle)(struct RegistryWorld *w, OapCall *call);
+        void *userdata;
 } RegistryWorld;
 
 void registry_world_init(RegistryWorld *w);
 void registry_world_done(RegistryWorld *w);
 
-/* pid is 100 + its number. */
+/* pid is 100 + its number, also of those that are gone. */
 Identity *registry_world_add(RegistryWorld *w, const char *layer, const char *service, const char *process);
 void registry_world_add_many(RegistryWorld *w, const char *layer, size_t n);
 void registry_world_remove(RegistryWorld *w, Identity *i);
@@ -65,6 +70,9 @@ void registry_world_remove(RegistryWorld *w, Identity *i);
 void registry_world_run(RegistryWorld *w, unsigned seconds);
 /* Steps and answers of one instant. */
 void registry_world_settle(RegistryWorld *w);
+
+/* What OAP does with a call, when that is left to the test. */
+void registry_world_serve(RegistryWorld *w, OapCall *call);
 
 /* NULL: OAP never heard of it. */
 WorldRow *registry_world_row(RegistryWorld *w, const Identity *i);

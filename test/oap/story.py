@@ -133,8 +133,8 @@ class Meter:
         measured = self.percent()
         values = [v / 10000 for _, v in bed.ui.meter("process_cpu", SERVICE, machine.HOST, process)]
         expect(values, "no values")
-        mean = sum(values) / len(values)
-        expect(abs(mean - measured) <= 15, f"{values} %, measured {measured:.1f} %")
+        # minutes differ with what else the machine does
+        expect(min(values) - 10 <= measured <= max(values) + 10, f"{values} %, measured {measured:.1f} %")
         return values
 
 

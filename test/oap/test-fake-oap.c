@@ -276,12 +276,14 @@ Test(fake_oap, an_answer_counts_its_calls_and_the_longest_name_wins) {
 Test(fake_oap, streams_of_a_connection_are_counted) {
         _cleanup_(transport_bed_done) TransportBed t = {};
         _cleanup_(fake_oap_freep) FakeOap *f = fake_oap_new(&(FakeOapOptions){ .streams_max = 4 });
-        Outcome calls[5] = {};
+        Outcome before = {}, calls[5] = {};
 
-        fake_oap_answer(f, NULL, &(FakeOapAnswer){ .never = true });
         transport_bed_init(&t, fake_oap_address(f));
+        bed_call(&t, &before);
+        outcome_done(&before);
+        fake_oap_answer(f, NULL, &(FakeOapAnswer){ .never = true });
         for (size_t i = 0; i < 5; i++)
-                bed_start(&t, BED_KEEP_ALIVE, 1, 500000, &calls[i]);
+                bed_start(&t, BED_KEEP_ALIVE, 1, 2000000, &calls[i]);
         for (size_t i = 0; i < 5; i++) {
                 bed_finish(&t, &calls[i]);
                 cr_expect_eq(calls[i].status, OAP_STATUS_DEADLINE_EXCEEDED);

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 
 TestSuite(oap_forward_away, .timeout = 120);
@@ -52,6 +53,81 @@ Test(oap_forward_away, what_is_too_old_is_dropped_and_counted) {
         forward_bed_advance(b, 2 * USEC_PER_DAY);
         cr_expect_str_eq(bed_read_stream(forward_bed_call(b, PROFILE)).task, "NEW");
         cr_expect_eq(bed_status(b).spool.n_dropped[OAP_SPOOL_PROFILE], 1);
+}
+
+/* All that is under way is answered, until nothing is, without any time. Returns how much it was. */
+static unsigned serve(ForwardBed *b) {
+        unsigned n = 0;
+
+        forward_bed_advance(b, 0);
+        for (OapCall *call = fake_transport_find(b->transport, ""); call;
+             call = fake_transport_find(b->transport, "")) {
+                fake_call_answer(call, "", 0);
+                forward_bed_advance(b, 0);
+                n++;
+        }
+
+        return n;
+}
+
+/* Ten thousand hosts have waited as long: test/bench/bench-oap-fleet.c */
+Test(oap_forward_away, what_has_waited_goes_out_at_a_pace) {
+        _cleanup_(forward_bed_freep) ForwardBed *b = forward_bed_new();
+        usec_t begin_usec, due_usec;
+        unsigned n_late = 0;
+
+        for (unsigned i = 0; i < 50; i++)
+                cr_assert_eq(bed_meters(b, 1), 0);
+        forward_bed_advance(b, 60 * USEC_PER_SEC);
+        cr_assert_eq(bed_profile(b, 0, "T", 1, 1), 0);
+
+        begin_usec = b->now_usec;
+        cr_expect_eq(serve(b), 10, "a short outage is over at once");
+        while (bed_status(b).spool.n_records > 0) {
+                due_usec = b->due_usec;
+                cr_assert_gt(due_usec, b->now_usec);
+                cr_assert_lt(due_usec - b->now_usec, 2 * USEC_PER_SEC);
+                forward_bed_advance(b, due_usec - b->now_usec);
+                n_late += serve(b);
+        }
+        cr_expect_eq(n_late, 41, "also what came meanwhile: all is in order");
+        cr_expect_gt(b->now_usec - begin_usec, 40 * 1440 * USEC_PER_MSEC);
+        cr_expect_lt(b->now_usec - begin_usec, 40 * 1760 * USEC_PER_MSEC);
+
+        for (unsigned i = 0; i < 50; i++)
+                cr_assert_eq(bed_meters(b, 1), 0);
+        cr_expect_eq(serve(b), 50, "what did not wait goes out as it comes");
+}
+
+/* Until nothing waits. Returns the seconds it took. */
+static usec_t drain_sec(ForwardBed *b) {
+        usec_t begin_usec = b->now_usec;
+
+        for (serve(b); bed_status(b).spool.n_records > 0; serve(b))
+                forward_bed_advance(b, b->due_usec - b->now_usec);
+
+        return (b->now_usec - begin_usec) / USEC_PER_SEC;
+}
+
+Test(oap_forward_away, who_has_much_to_send_goes_faster_after_a_while_and_not_for_attempts_that_failed) {
+        static const unsigned long_sec = 64 * 8 / 5 * 9 / 10; /* the first 64 of them, give or take */
+
+        for (unsigned n = 100; n <= 1600; n += 1500) {
+                _cleanup_(forward_bed_freep) ForwardBed *b = forward_bed_new();
+                usec_t sec;
+
+                for (unsigned i = 0; i < n; i++)
+                        cr_assert_eq(bed_meters(b, 1), 0);
+                for (unsigned i = 0; i < 200; i++) {
+                        fake_call_fail(forward_bed_call(b, "collectBatch"), OAP_STATUS_UNAVAILABLE, "");
+                        forward_bed_advance(b, 0);
+                        forward_bed_advance(b, 2 * OAP_BACKOFF_MAX_USEC);
+                }
+
+                sec = drain_sec(b);
+                cr_expect_geq(sec, long_sec - 20, "%u records: %" PRIu64 " s", n, sec);
+                cr_expect_leq(sec, 300, "%u records: %" PRIu64 " s", n, sec);
+        }
 }
 
 Test(oap_forward_away, values_give_way_to_tasks_when_half_of_the_room_is_taken) {

@@ -275,10 +275,11 @@ Test(oap_grpc, a_stream_that_the_server_ends_early_is_over) {
 Test(oap_grpc, a_deadline_ends_a_call_that_is_not_answered) {
         _cleanup_(fake_oap_freep) FakeOap *f = fake_oap_new(NULL);
         _cleanup_(transport_bed_done) TransportBed b = {};
-        _cleanup_(outcome_done) Outcome o = {}, stream = {}, after = {};
+        _cleanup_(outcome_done) Outcome before = {}, o = {}, stream = {}, after = {};
 
-        fake_oap_answer(f, NULL, &(FakeOapAnswer){ .never = true });
         transport_bed_init(&b, fake_oap_address(f));
+        bed_call(&b, &before);
+        fake_oap_answer(f, NULL, &(FakeOapAnswer){ .never = true });
         bed_start(&b, BED_KEEP_ALIVE, 1, 300000, &o);
         bed_start(&b, BED_COLLECT, 100, 300000, &stream);
         bed_finish(&b, &o);

@@ -4,6 +4,7 @@
 
 #include "oap/oap-policy-texts.h"
 #include "oap/oap-transport.h"
+#include "policy/policy-store.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -50,6 +51,16 @@ Test(oap_policies_trouble, what_cannot_be_read_changes_nothing) {
         cr_expect(has_file("Threshold=80%\n"));
         cr_expect_eq(b.n_changed, 1);
         cr_expect_leq(policy_bed_said(&b, "\n"), 6, "not for each poll");
+}
+
+Test(oap_policies_trouble, items_that_cannot_be_read_are_not_no_items) {
+        policy_bed_poll(&b, policy_bed_cpu("shop", "A", "80"));
+        policy_bed_poll(&b, CLEARED("shop", "B"));
+        policy_bed_poll(&b,
+                        "[{\"ServiceName\":\"shop\",\"UUID\":\"C\",\"Profiling\":{\"ON_CPU\":{\"PROCESS_CPU\":7}}}]");
+        cr_expect_eq(policy_bed_said(&b, "shop: 1 items cannot be read"), 1);
+        policy_bed_wait(&b);
+        cr_expect_str_eq(policy_bed_uuid(&b, "shop"), "B", "so that it is said again");
 }
 
 Test(oap_policies_trouble, a_call_that_fails_is_made_again) {
@@ -111,6 +122,42 @@ Test(oap_policies_trouble, more_services_than_one_query_has_are_asked_for_in_tur
         cr_expect_str_eq(b.asked[0], "s000");
 }
 
+Test(oap_policies_trouble, files_have_a_limit_that_leaves_room_for_others) {
+        static char names[1030][16];
+        _cleanup_(strbuf_done) StrBuf json = {};
+        const size_t n = ELEMENTSOF(names);
+
+        for (size_t i = 0; i < n; i++) {
+                const char *one;
+
+                (void) snprintf(names[i], sizeof(names[i]), "s%04zu", i);
+                b.services[i] = names[i];
+                one = policy_bed_cpu(names[i], "A", "80");
+                strbuf_addf(&json, "%s%.*s", i == 0 ? "[" : ",", (int) strlen(one) - 2, one + 1);
+        }
+        strbuf_add(&json, "]");
+        cr_assert_eq(json.error, 0);
+        b.n_services = n;
+
+        for (unsigned i = 0; i < 5; i++)
+                policy_bed_poll(&b, json.text);
+        cr_expect_eq(policy_bed_n_files(&b), POLICIES_MAX / 4 + 1, "and uuids");
+        cr_expect_eq(policy_bed_said(&b, "Failed to keep the policy of service 's102"), 6);
+
+        /* where one is cleared, there is room for another */
+        policy_bed_poll(&b, CLEARED("s0000", "B"));
+        for (unsigned i = 0; i < 4; i++)
+                policy_bed_poll(&b, json.text);
+        cr_expect_str_neq(policy_bed_file(&b, "oap:on-cpu:s1024.policy"), "");
+        cr_expect_str_eq(policy_bed_file(&b, "oap:on-cpu:s1025.policy"), "");
+        cr_expect_eq(policy_bed_n_files(&b), POLICIES_MAX / 4 + 1);
+
+        policy_bed_restart(&b);
+        for (unsigned i = 0; i < 5; i++)
+                policy_bed_poll(&b, json.text);
+        cr_expect_eq(policy_bed_n_files(&b), POLICIES_MAX / 4 + 1);
+}
+
 Test(oap_policies_trouble, a_disk_that_does_not_take_it_is_said_once_and_tried_again) {
         cr_assert_eq(rmdir(b.root), 0);
         for (unsigned i = 0; i < 5; i++) {
@@ -144,6 +191,9 @@ Test(oap_policies_trouble, what_a_power_cut_left_is_removed_and_asked_for) {
                 policy_bed_write(&b, ".#" SHOP_FILE ".tmp", "[Pol");
                 policy_bed_restart(&b);
                 cr_expect_eq(policy_bed_n_files(&b), 1, "uuids");
+                b.n_changed = 0;
+                b.now_usec = oap_policies_step(b.policies, b.now_usec);
+                cr_expect_eq(b.n_changed, 1, "the store may have it");
                 cr_expect_eq(policy_bed_said(&b,
                                              "Failed to read '" SHOP_FILE
                                              "' among OAP's policies, removing it"),

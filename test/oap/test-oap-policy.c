@@ -31,7 +31,7 @@ Test(oap_policy, c10_each_kind_of_item_has_its_metric_and_unit) {
         cr_expect_str_eq(refused, "");
         cr_expect_str_eq(
                         text,
-                        "# From SkyWalking's OAP, which has it changed: do not edit.\n"
+                        "# What SkyWalking's OAP says, written anew when that changes: do not edit.\n"
                         "[Policy]\n"
                         "Service=shop\n"
                         "Profile=on-cpu\n"

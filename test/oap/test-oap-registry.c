@@ -81,8 +81,19 @@ Test(oap_registry, item_3_one_that_is_absent_from_the_answer_is_asked_for_again_
         registry_world_done(&w);
 }
 
+#define SHOP_PHP "\x12\x1c\x0a\x07GENERAL\x12\x04shop\x1a\x06host-a\x22\x03php"
+
 Test(oap_registry, item_3_answers_that_make_no_sense_give_no_ids) {
-        static const char *const answers[] = { "", "\xff\xff\xff", "\x0a\x02\x0a", "\x0a\x03\x0a\x01x" };
+        static const char *const answers[] = {
+                "",
+                "\xff\xff\xff",
+                "\x0a\x02\x0a",
+                "\x0a\x03\x0a\x01x",
+                "\x0a\x28\x0a\x04ID-7\x12\x20\x08\x65" SHOP_PHP, /* pid 101, not 100 */
+                "\x0a\x28\x0a\x04ID-7\x1a\x20\x08\x64" SHOP_PHP, /* of Kubernetes */
+                "\x0a\x22\x12\x20\x08\x64" SHOP_PHP,             /* no id */
+                "\x0a\x28\x0a\x04ID-7\x12\x20\x08\x64\x12\x1c\x0a\x07GENERAL\x12\x04shop\x1a\x06host-b\x22\x03php",
+        };
 
         for (size_t k = 0; k < ELEMENTSOF(answers); k++) {
                 RegistryWorld w;
@@ -94,6 +105,12 @@ Test(oap_registry, item_3_answers_that_make_no_sense_give_no_ids) {
                 registry_world_run(&w, 60);
                 cr_expect_null(oap_registry_id(i));
                 cr_expect_leq(w.n_reports, 6, "answer %zu", k);
+
+                /* and this is what does */
+                w.raw_answer = "\x0a\x28\x0a\x04ID-7\x12\x20\x08\x64" SHOP_PHP;
+                registry_world_run(&w, 200);
+                cr_assert_not_null(oap_registry_id(i));
+                cr_expect_str_eq(oap_registry_id(i), "ID-7");
                 registry_world_done(&w);
         }
 }
@@ -239,6 +256,14 @@ Test(oap_registry, an_oap_that_comes_back_is_told_everything_at_once) {
         registry_world_init(&w);
         registry_world_add_many(&w, "GENERAL", 50);
         registry_world_run(&w, 30);
+
+        /* Long before they would be reported again. */
+        w.is_down = true;
+        registry_world_run(&w, 40);
+        w.is_down = false;
+        registry_world_run(&w, 65);
+        cr_expect_eq(w.n_reports, 2);
+        cr_expect_leq(registry_world_row(&w, w.identities[0])->report_gap_usec, 140 * USEC_PER_SEC);
 
         w.is_down = true;
         registry_world_run(&w, 100);

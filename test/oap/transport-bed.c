@@ -59,7 +59,7 @@ void transport_bed_done(TransportBed *b) {
                 return;
 
         b->transport = b->ops->close(b->transport);
-        for (unsigned i = 0; i < 100 && bed_n_threads() > b->n_threads; i++)
+        for (unsigned i = 0; i < 2500 && bed_n_threads() > b->n_threads; i++)
                 (void) usleep(2000);
 }
 

@@ -2,6 +2,7 @@
 #include "policy/watch-set.h"
 
 #include "fake/fake-subjects.h"
+#include "target/identity.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -147,6 +148,37 @@ Test(test_watch_set, a_fresh_process_has_no_values) {
         w.processes[1].fresh = false;
         cr_expect_eq(world_tick(&w, 101), 0);
         cr_expect_eq(world_tick(&w, 102), 1);
+        world_done(&w);
+}
+
+/* Conformance item 13; a unit that is registered as a whole is a process, too. */
+Test(test_watch_set, item_13_who_is_registered_later_is_watched_and_who_is_gone_is_not) {
+        Identity shop = { .service = (char *) "shop" }, desk = { .service = (char *) "desk" };
+        World w;
+
+        world_init(&w);
+        world_add_policy(&w, "oap:on-cpu:shop", "[Policy]\nService=shop\n" CPU_80_2_OF_5);
+        for (int pid = 0; pid < 3; pid++)
+                w.values[pid][METRIC_PROCESS_CPU] = 95;
+
+        w.processes[2].identity = &desk;
+        cr_assert_eq(watch_set_add_process(w.set, w.processes + 2), 0);
+        cr_expect_eq(world_tick(&w, 100), 0);
+        cr_expect_null(w.processes[2].watch);
+
+        w.processes[1].identity = &shop;
+        cr_assert_eq(watch_set_add_process(w.set, w.processes + 1), 0);
+        nginx.identity = &shop;
+        cr_assert_eq(watch_set_add_unit(w.set, &nginx), 0);
+        cr_expect_eq(world_tick(&w, 101), 0);
+        cr_assert_eq(world_tick(&w, 102), 2);
+        cr_expect_neq(w.causes[0].subject.process == w.processes + 1,
+                      w.causes[1].subject.process == w.processes + 1);
+        cr_expect_neq(w.causes[0].subject.unit == &nginx, w.causes[1].subject.unit == &nginx);
+
+        watch_set_remove_process(w.set, w.processes + 1);
+        watch_set_remove_unit(w.set, &nginx);
+        cr_expect_eq(world_tick(&w, 103), 0);
         world_done(&w);
 }
 

@@ -71,6 +71,7 @@ Test(identity_name, specifiers_are_those_of_systemd_and_some_more, .init = start
                 { "web.service", NULL, false, "%H-%m %%H", "host-a-0123 %H" },
                 { "web.service", NULL, false, "  %i a b \t", "a b" },
                 { "web.service", NULL, false, "%i", "" },
+                { "web.service", NULL, false, "100%", "100" },
                 { "w\xff\x01x.service", NULL, false, "%N", "w??x" },
                 { "web.service", "/usr/bin/\xc3\xa4\xc3", false, "%x", "\xc3\xa4?" },
                 { "noservice", NULL, false, "%N|%n", "noservice|noservice" },

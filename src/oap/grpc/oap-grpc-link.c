@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oap/grpc/oap-grpc-private.h"
 
+#include <grpc/compression.h>
 #include <grpc/grpc_security.h>
-#include <grpc/impl/codegen/compression_types.h>
 #include <limits.h>
 #include <stdlib.h>
 

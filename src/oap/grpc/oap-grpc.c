@@ -54,6 +54,7 @@ void og_signals_restore(const sigset_t *before) {
         (void) pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
+#ifdef HAVE_GPR_SET_LOG_FUNCTION
 static void on_log(gpr_log_func_args *args) {
         LogFn fn = atomic_load(&log_fn);
         const char *slash = strrchr(args->file, '/');
@@ -73,6 +74,14 @@ static void on_log(gpr_log_func_args *args) {
                                                                      : LOG_DEBUG,
            text);
 }
+
+static void log_start(void) {
+        gpr_set_log_function(on_log);
+}
+#else
+static void log_start(void) {
+}
+#endif
 
 void og_queue_push(OapTransport *t, OgBatch *batch) {
         static const uint64_t one = 1;
@@ -228,7 +237,7 @@ static int transport_start(OapTransport *t, const OapTransportConfig *config) {
 
         atomic_store(&log_fn, config->log);
         og_signals_block(&before);
-        gpr_set_log_function(on_log);
+        log_start();
         grpc_init();
         t->credentials = credentials_new(config);
         t->token = config->token ? grpc_slice_from_copied_string(config->token) : grpc_empty_slice();
