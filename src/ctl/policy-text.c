@@ -106,10 +106,8 @@ static int compose(StrBuf *b, const PolicyFlags *f, char **reterr_message) {
                 const char *option, *key;
                 const FlagValues *values;
         } lists[] = {
-                { "slice", "Slice", &f->slices },
-                { "exe", "Exe", &f->exes },
-                { "user", "User", &f->users },
-                { "service", "Service", &f->services },
+                { "slice", "Slice", &f->slices },       { "exe", "Exe", &f->exes },
+                { "user", "User", &f->users },          { "service", "Service", &f->services },
                 { "profile", "Profile", &f->profiles },
         };
         const char *const scalars[][3] = {

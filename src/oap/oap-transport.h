@@ -69,7 +69,8 @@ typedef struct OapCallRequest {
 typedef struct OapCallResult {
         int status;          /* OapStatus or another number of gRPC's */
         const char *message; /* of the status, never NULL; foreign bytes */
-        const char *peer;    /* address in use, "ipv4:10.0.0.1:11800"; "" when there was none */
+        const char *peer;    /* address in use, "ipv4:10.0.0.1:11800", or as it was configured while it has
+                                said nothing; "" when there was none */
         OapSlice response;   /* data NULL: none came, whatever the status */
 } OapCallResult;
 

@@ -15,12 +15,15 @@
 #define SPOOL_SEGMENTS 16U                /* of the room there is */
 #define STEP_MIN_USEC (5 * USEC_PER_MSEC) /* between two steps, whatever the parts ask for */
 #define STEP_MAX_USEC (10 * USEC_PER_SEC)
+#define CATCHING_UP_RECORDS 32U /* in the spool, or more */
 
 struct Oap {
         OapEvents events;
         IdentitySet *identities;
         usec_t meter_interval_usec, meters_taken_usec;
-        int64_t meters_minute; /* in which that was */
+        int64_t meters_minute;   /* in which that was */
+        usec_t meter_phase_usec; /* of this host: those that OAP came back to shall not stay together */
+        bool was_connected;
 
         const OapTransportOps *ops;
         OapTransport *transport; /* the client's, once there is one */
@@ -84,19 +87,34 @@ static void take_meters(Oap *o, int64_t at_ms) {
                 log_debug_errno(r, "Failed to keep the values of an interval for OAP: %m");
 }
 
-/* While OAP is not there an interval is a minute of the clock's: that is what OAP keeps, and more of them
- * would only fill the spool. It is dated into its minute. */
+/* Whether values go to OAP as they come. */
+static bool is_live(Oap *o, usec_t now_usec) {
+        OapClientStatus status;
+        OapForwardStatus forward;
+        bool is_connected;
+
+        oap_client_status(o->client, &status);
+        oap_forward_status(o->forward, &forward);
+        is_connected = status.state == OAP_STATE_CONNECTED;
+        if (is_connected && !o->was_connected)
+                o->meters_taken_usec = now_usec - o->meter_phase_usec;
+        o->was_connected = is_connected;
+
+        return is_connected && forward.spool.n_records < CATCHING_UP_RECORDS;
+}
+
+/* While OAP is not there, or has much to get, an interval is a minute of the clock's: that is what OAP
+ * keeps, and more of them would only fill the spool. It is dated into its minute. */
 static void meters_tick(Oap *o, usec_t now_usec) {
         const int64_t minute_ms = (int64_t) (OAP_METER_INTERVAL_AWAY_USEC / USEC_PER_MSEC);
         int64_t now_ms = (int64_t) (clock_realtime_usec() / USEC_PER_MSEC);
         int64_t minute = now_ms / minute_ms;
-        OapClientStatus status;
+        bool live = is_live(o, now_usec);
 
         if (now_usec < o->meters_taken_usec + o->meter_interval_usec)
                 return;
 
-        oap_client_status(o->client, &status);
-        if (status.state == OAP_STATE_CONNECTED)
+        if (live)
                 take_meters(o, now_ms);
         else if (minute != o->meters_minute)
                 take_meters(o, minute * minute_ms - 1);
@@ -181,6 +199,7 @@ static int make_parts(Oap *o, const Host *host, const OapConfig *config) {
 
         if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
                 seed = clock_realtime_usec();
+        o->meter_phase_usec = seed % o->meter_interval_usec;
         if (oap_agent_id(host, agent) < 0)
                 log_warning("This host has no machine ID: SkyWalking will see another agent after each restart.");
 
@@ -234,6 +253,7 @@ int oap_new(sd_event *event,
 
         assert(event);
         assert(config);
+        assert(config->meter_interval_usec > 0);
         assert(identities);
         assert(events);
         assert(ret_oap);

@@ -10,11 +10,11 @@
 #include <string.h>
 
 #define START_SEC 1000U
-#define AWAY_SEC (START_SEC + 420U) /* the first minutes are those of the start */
+#define AWAY_SEC (START_SEC + 300U)
 #define OUTAGE_SEC 1800U
 #define BACK_SEC (AWAY_SEC + OUTAGE_SEC)
-#define END_SEC (BACK_SEC + 600U)
-#define STEADY_SEC 240U /* before the outage */
+#define END_SEC (BACK_SEC + 300U)
+#define STEADY_SEC 200U /* before the outage: what is done the least often is done once */
 #define SERVICES 2U
 #define PROCESSES 4U
 #define LATENCY_USEC (20 * USEC_PER_MSEC) /* of an answer, half to all of it */
@@ -58,7 +58,6 @@ static void simulate(Fleet *f, const Host *host, const char *directory) {
                 .n_services = SERVICES,
                 .n_processes = PROCESSES,
                 .seed = f->random,
-                .start_usec = START_SEC * USEC_PER_SEC,
                 .directory = directory,
                 .server = on_call,
                 .userdata = f,

@@ -14,6 +14,7 @@
 #define NAME_MAX_BYTES 32U
 #define STEP_MAX_USEC (10 * USEC_PER_SEC)
 #define STEP_MIN_USEC (5 * USEC_PER_MSEC) /* these as in oap.c */
+#define CATCHING_UP_RECORDS 32U           /* ditto */
 #define EPOCH_MS INT64_C(1795230605000)
 
 struct BenchHost {
@@ -37,7 +38,8 @@ struct BenchHost {
         OapPolicies *policies;
         OapRuns *runs;
         OapMeters *meters;
-        usec_t next_meters_usec;
+        usec_t meters_taken_usec, meter_phase_usec;
+        bool was_connected;
 };
 
 static void must(const char *what, int r) {
@@ -160,7 +162,7 @@ BenchHost *bench_host_new(const BenchHostConfig *config) {
                 must("host", -ENOMEM);
 
         h->random = config->seed | 1;
-        h->next_meters_usec = config->start_usec + fake_random(&h->random) % OAP_METER_INTERVAL_USEC;
+        h->meter_phase_usec = fake_random(&h->random) % OAP_METER_INTERVAL_USEC;
         (void) snprintf(h->directory, sizeof(h->directory), "%s", config->directory);
         h->directory_fd = open(h->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (h->directory_fd < 0)
@@ -242,30 +244,41 @@ OapState bench_host_state(const BenchHost *h) {
         return status.state;
 }
 
+uint64_t bench_host_n_waiting(const BenchHost *h) {
+        OapForwardStatus status;
+
+        oap_forward_status(h->forward, &status);
+        return status.spool.n_records;
+}
+
+/* Much as oap.c does. */
+static usec_t meter_interval(BenchHost *h, usec_t now_usec) {
+        bool is_connected = bench_host_state(h) == OAP_STATE_CONNECTED;
+
+        if (is_connected && !h->was_connected)
+                h->meters_taken_usec = now_usec - h->meter_phase_usec;
+        h->was_connected = is_connected;
+        return is_connected && bench_host_n_waiting(h) < CATCHING_UP_RECORDS ? OAP_METER_INTERVAL_USEC
+                                                                             : OAP_METER_INTERVAL_AWAY_USEC;
+}
+
 void bench_host_tick(BenchHost *h, usec_t now_usec) {
         _cleanup_(oap_messages_done) OapMessages messages = {};
+        usec_t interval_usec;
 
         if (h->watches)
                 oap_meters_tick(h->meters, h->identities, now_usec);
         else
                 for (Identity *i = identity_set_first(h->identities); i; i = i->hh.next)
                         (void) oap_meters_add(h->meters, i, METRIC_PROCESS_CPU, NULL, 12.5);
-        if (now_usec < h->next_meters_usec)
+        interval_usec = meter_interval(h, now_usec);
+        if (now_usec < h->meters_taken_usec + interval_usec)
                 return;
 
-        h->next_meters_usec = now_usec +
-                        (bench_host_state(h) == OAP_STATE_CONNECTED ? OAP_METER_INTERVAL_USEC
-                                                                    : OAP_METER_INTERVAL_AWAY_USEC);
+        h->meters_taken_usec = now_usec;
         must("oap_meters_take", oap_meters_take(h->meters, wall_ms(now_usec), &messages));
         if (messages.n > 0)
                 must("oap_forward_meters", oap_forward_meters(h->forward, wall_ms(now_usec), &messages));
-}
-
-uint64_t bench_host_n_waiting(const BenchHost *h) {
-        OapForwardStatus status;
-
-        oap_forward_status(h->forward, &status);
-        return status.spool.n_records;
 }
 
 /* Ids of all that were reported. */

@@ -16,7 +16,6 @@ typedef struct BenchHostConfig {
         const Host *host; /* borrowed */
         unsigned n_services, n_processes;
         uint64_t seed;
-        usec_t start_usec;
         const char *directory;                         /* for what it keeps; emptied by bench_host_free() */
         bool has_watches;                              /* two rules for each process, with values */
         void (*server)(OapCall *call, void *userdata); /* as fake_transport_set_server() */

@@ -44,7 +44,6 @@ void bench_oap_loop(Bench *b, const Host *host, const char *directory) {
                 .n_services = SERVICES,
                 .n_processes = PROCESSES,
                 .seed = 1,
-                .start_usec = START_SEC * USEC_PER_SEC,
                 .directory = directory,
                 .has_watches = true,
                 .server = on_call,

@@ -73,7 +73,7 @@ static void say(Bench *b, const OutagePlan *p, const Outage *o) {
                      "s",
                      BENCH_NO_GOAL,
                      true,
-                     "until all of it was there, by calls one after the other that take 5 ms each");
+                     "until all of it was there: a host has its turn, so that many do not come at once");
 }
 
 void bench_oap_outage(Bench *b) {

@@ -191,6 +191,11 @@ Test(oap_client_states, a_deadline_counts_only_when_nothing_else_was_answered) {
         cr_expect_eq(w.state, OAP_STATE_AWAY);
         expect_said(&w, "did not answer collectBatch in time");
         cr_expect_not(is_said(&w, "TLS"));
+
+        w.now_usec = status_of(&w).retry_usec;
+        cr_assert_eq(call(&w, METERS), 0);
+        fail(&w, METERS, OAP_STATUS_UNAVAILABLE, "Socket closed");
+        cr_expect_not(is_said(&w, "TLS"), "it had answered without");
         client_world_done(&w);
 }
 
