@@ -6,7 +6,7 @@
 #include "oap/oap-forward-private.h"
 
 /* A record's way to the disk: it is in the page cache at once, which survives us, but not a power cut.
- * fdatasync(2) waits for the disk, on the loop: so at most that often, and only when something changed. What
+ * fdatasync(2) waits for the disk, on the loop: so at most that often, and only while something waits. What
  * a power cut takes is at most what was recorded in that time; the kernel writes it by itself in about the
  * same time. */
 #define SYNC_USEC (30 * USEC_PER_SEC)
@@ -248,8 +248,8 @@ static void sync_all(OapForward *f, usec_t now_usec) {
                 return;
 
         f->next_sync_usec = now_usec + SYNC_USEC;
-        r = oap_task_ids_sync(f->ids); /* first: what was acknowledged has its id */
-        if (r >= 0)
+        r = oap_task_ids_sync(f->ids);     /* first: what was acknowledged has its id */
+        if (r >= 0 && is_to_wait(f, NULL)) /* what OAP has already may be sent twice after a power cut */
                 r = oap_spool_sync(f->spool);
         complain(f, r, "write", now_usec);
 }
