@@ -26,6 +26,7 @@ typedef struct DaemonBed {
         FakeOap *oap;
         pid_t daemon, workload;
         char state[64];
+        char program[16]; /* named as nothing else on the machine */
 } DaemonBed;
 
 static void write_configuration(const DaemonBed *b) {
@@ -37,10 +38,11 @@ static void write_configuration(const DaemonBed *b) {
         cr_assert_not_null(f);
         fprintf(f,
                 "[OAP]\nAddress=%s\nMeterSec=1s\n"
-                "[Service]\nExe=%s/busy\nService=shop\nInstance=host-a\n"
+                "[Service]\nExe=%s/%s\nService=shop\nInstance=host-a\n"
                 "[Service]\nRegister=no\n",
                 fake_oap_address(b->oap),
-                b->state);
+                b->state,
+                b->program);
         cr_assert_eq(fclose(f), 0);
 }
 
@@ -69,7 +71,7 @@ static pid_t start_workload(const DaemonBed *b) {
         char path[96], command[256];
         pid_t pid;
 
-        (void) snprintf(path, sizeof(path), "%s/busy", b->state);
+        (void) snprintf(path, sizeof(path), "%s/%s", b->state, b->program);
         (void) snprintf(command, sizeof(command), "cp '%s' '%s'", getenv("CPROF_WORKLOAD"), path);
         cr_assert_eq(system(command), 0);
         pid = fork();
@@ -78,7 +80,7 @@ static pid_t start_workload(const DaemonBed *b) {
                 return pid;
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execl(path, "busy", "0", "0", (char *) NULL);
+        execl(path, b->program, "0", "0", (char *) NULL);
         _exit(101);
 }
 
@@ -106,6 +108,7 @@ static void bed_done(DaemonBed *b) {
 static void bed_init(DaemonBed *b) {
         *b = (DaemonBed){ .oap = fake_oap_new(NULL), .state = "/tmp/cprof-oap-daemon-XXXXXX" };
         cr_assert_not_null(mkdtemp(b->state));
+        (void) snprintf(b->program, sizeof(b->program), "busy-%i", (int) getpid());
         fake_oap_set_policy(b->oap, "shop", "uuid-1", RULE);
         b->workload = start_workload(b);
         b->daemon = start_daemon(b);
@@ -150,7 +153,7 @@ static void expect_report(DaemonBed *b) {
         cr_assert_not_null(report);
         cr_expect_str_eq(report->servicename, "shop");
         cr_expect_str_eq(report->instancename, "host-a");
-        cr_expect_str_eq(report->processname, "busy");
+        cr_expect_str_eq(report->processname, b->program);
         cr_expect_eq(report->target_task_case,
                      SKYWALKING__V3__CONTINUOUS_PROFILING_REPORT__TARGET_TASK_ON_CPU);
         cr_assert_eq(report->n_causes, 1);
@@ -165,7 +168,7 @@ static int64_t expect_profile(DaemonBed *b) {
         size_t n = fake_oap_n_calls(b->oap, "collectProfilingData");
         int64_t sum = 0;
 
-        fake_oap_process_id("shop", "host-a", "busy", id);
+        fake_oap_process_id("shop", "host-a", b->program, id);
         for (size_t i = 0; i < n; i++) {
                 FakeOapCall call;
 
