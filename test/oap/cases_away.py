@@ -99,4 +99,5 @@ def run(bed):
     if away.second:
         bed.case("away: the task of meanwhile is announced, and its profile is whole", away.late)
     bed.case("away: the CPU curve has no gap", lambda: until(60, away.no_gap))
+    bed.case("away: nothing was dropped or refused", story.nothing_lost)
     bed.case("away: the OAP's log has no ERROR", story.no_errors, bed)

@@ -102,6 +102,8 @@ class Live:
         past = int(time.time()) // 60 - last_minute - 1
         names = [p["name"] for p in self.bed.ui.processes(story.SERVICE, machine.HOST, past_min=past)]
         expect(self.idle_name in names and self.busy_name not in names, f"{names}; dead: {self.busy_name}")
+        pids = [row["pid"] for row in machine.ctl("oap", "services")]
+        expect(self.pool.idle in pids and self.busy not in pids, f"cprofctl oap services has {pids}")
         # the question can be answered otherwise
         expect(self.busy in story.processes(self.bed), "it was never there")
 
@@ -129,6 +131,7 @@ def run(bed):
     os.kill(live.busy, signal.SIGKILL)
     bed.case("13: a dead process is never reported again", live.dead_stays_dead, time.time())
     bed.case("a policy that is removed at the OAP is gone here", live.removed)
+    bed.case("nothing was dropped or refused", story.nothing_lost)
     bed.case("36: the OAP's log has no ERROR", story.no_errors, bed)
     bed.case("the daemon is the one that was started", story.alive, live.pid)
     bed.tap.note(f"VmRSS with [OAP] {machine.rss_kib(live.pid)} KiB, {machine.threads(live.pid)} threads")

@@ -25,6 +25,7 @@ Register=no
 
 POST_MORTEM = (
     "cprofctl --no-pager oap status",
+    "cprofctl --json=short oap status",
     "cprofctl --no-pager oap services",
     "cprofctl --no-pager policy list",
     "cprofctl --no-pager unit windows shop",

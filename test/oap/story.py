@@ -142,6 +142,12 @@ def no_errors(bed):
     expect(not bed.oap.errors(), "\n".join(bed.oap.errors()[:5]))
 
 
+def nothing_lost():
+    spool = machine.ctl("oap", "status")["spool"]
+    expect(set(spool["sent"]) == {"report", "meters", "profile"}, str(spool))
+    expect(not any(spool["dropped"].values()) and not any(spool["refused"].values()), str(spool))
+
+
 def connected():
     lines = machine.journal("Connected to")
     expect(lines, "the journal does not say so")
