@@ -13,7 +13,8 @@
  * then on, but for one each time they would be reported again. */
 typedef struct OapRegistry OapRegistry;
 
-/* At least as often; what is done comes earlier, each time by another bit. */
+/* At least as often; what is done comes earlier, each time by another bit. Reports that tell nothing new are
+ * made in pieces, one a second. */
 #define OAP_KEEP_ALIVE_USEC (20 * USEC_PER_SEC)
 #define OAP_REPORT_AGAIN_USEC (200 * USEC_PER_SEC)
 #define OAP_PROCESSES_PER_CALL 256U
