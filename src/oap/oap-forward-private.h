@@ -34,16 +34,17 @@ typedef struct ForwardCall {
 typedef struct ForwardHead {
         int64_t at_ms; /* which it is: others take its place when room is made */
         uint32_t size, crc;
-        unsigned n_sent;       /* calls */
-        unsigned n_ambiguous;  /* of REPORT: answers that were lost, or were no answer to a report */
-        unsigned n_collisions; /* of REPORT */
-        unsigned n_failed;     /* not answered in time while others were, or worse */
-        size_t n_messages;     /* in it … */
-        size_t n_passed;       /* … of which so many need no sending any more … */
-        size_t n_at_once;      /* … and so many are a call; 0: all of them */
-        bool is_partly_taken;  /* OAP has some of those */
-        bool is_late;          /* it waited for OAP */
-        char process_id[65];   /* of PROFILE; "": not looked for yet */
+        unsigned n_sent;             /* calls */
+        unsigned n_ambiguous;        /* of REPORT: answers that were lost, or were no answer to a report */
+        unsigned n_collisions;       /* of REPORT */
+        unsigned n_failed;           /* not answered in time while others were, or worse */
+        size_t n_messages;           /* in it … */
+        size_t n_passed;             /* … of which so many need no sending any more … */
+        size_t n_at_once;            /* … and so many are a call; 0: all of them */
+        bool is_partly_taken;        /* OAP has some of those */
+        bool is_late;                /* it waited for OAP */
+        bool is_registered;          /* of PROFILE: its process, and … */
+        char process_id[OAP_ID_MAX]; /* … its id; "": not looked for yet */
 } ForwardHead;
 
 struct OapForward {
@@ -61,6 +62,7 @@ struct OapForward {
         usec_t next_report_usec; /* ditto, if it is one */
         usec_t next_upkeep_usec, next_sync_usec;
         usec_t paced_usec;            /* when all that was sent late would have been sent at its pace */
+        uint64_t n_late;              /* of those, in a row */
         usec_t no_meters_before_usec; /* this OAP does not take any; 0: it does */
 
         char gone[FORWARD_GONE_MAX][65]; /* process ids */

@@ -13,10 +13,13 @@
 #define MEMORY_RETRY_USEC (1 * USEC_PER_SEC)
 
 /* What waited for OAP goes out at a pace when it is back: so do other hosts that waited. A host asks about
- * once in two seconds otherwise. */
+ * once in two seconds otherwise. Who has much goes faster after a while, or what is new meanwhile would be
+ * late as well, for ever. */
 #define LATE_MS 30000
 #define LATE_AT_ONCE 10U
 #define LATE_INTERVAL_USEC (1600 * USEC_PER_MSEC)
+#define LATE_FASTER_AFTER 64U /* calls: twice as fast, again and again … */
+#define LATE_FASTER_MAX 6U    /* … so often: 25 ms */
 
 static const struct {
         OapChannel channel;
@@ -68,6 +71,19 @@ static void on_answer(const OapCallResult *result, void *userdata) {
                               problem ?: "a task id that is no text");
 }
 
+static void book_pace(OapForward *f, usec_t now_usec) {
+        uint64_t faster = MIN_OF(f->n_late / LATE_FASTER_AFTER, (uint64_t) LATE_FASTER_MAX);
+
+        if (!f->head.is_late) {
+                f->n_late = 0;
+                return;
+        }
+
+        f->n_late++;
+        f->paced_usec = MAX_OF(f->paced_usec, now_usec) +
+                        oap_client_jittered(f->client, LATE_INTERVAL_USEC >> faster);
+}
+
 /* @r: what starting it came to. */
 static Outcome begin_call(OapForward *f, OapSpoolKind kind, int r, usec_t now_usec) {
         if (r == -EAGAIN || r == -ENOBUFS)
@@ -76,10 +92,7 @@ static Outcome begin_call(OapForward *f, OapSpoolKind kind, int r, usec_t now_us
                 return wait_until(f, now_usec + MEMORY_RETRY_USEC);
 
         f->call.is_running = true;
-        if (f->head.is_late)
-                f->paced_usec = MAX_OF(f->paced_usec, now_usec) +
-                                oap_client_jittered(f->client, LATE_INTERVAL_USEC);
-
+        book_pace(f, now_usec);
         return OUTCOME_WAIT;
 }
 
@@ -165,13 +178,24 @@ static bool was_reported_gone(OapForward *f, const char *process_id) {
         return false;
 }
 
-/* OAP cannot show a task of a process that it has no row of; whoever lives is reported by the registry. */
-static bool is_row_missing(OapForward *f, const OapEntity *e) {
-        if (f->head.process_id[0] == '\0')
-                oap_process_id(e->service, e->instance, e->process, f->head.process_id);
+/* The same for all calls of a record, also when it ends meanwhile. */
+static void find_process(OapForward *f, const OapEntity *e) {
+        Identity *i = f->registry ? oap_registry_find_entity(f->registry, e) : NULL;
+        const char *id = i ? oap_registry_id(i) : NULL;
 
-        return f->registry && !oap_registry_find(f->registry, f->head.process_id) &&
-                        !was_reported_gone(f, f->head.process_id);
+        if (f->head.process_id[0] != '\0')
+                return;
+
+        f->head.is_registered = id;
+        if (id)
+                (void) snprintf(f->head.process_id, sizeof(f->head.process_id), "%s", id);
+        else
+                oap_process_id(e->service, e->instance, e->process, f->head.process_id);
+}
+
+/* OAP cannot show a task of a process that it has no row of; whoever lives is reported by the registry. */
+static bool is_row_missing(OapForward *f) {
+        return f->registry && !f->head.is_registered && !was_reported_gone(f, f->head.process_id);
 }
 
 static Outcome report_gone(OapForward *f, const OapRecordView *v, usec_t now_usec) {
@@ -229,7 +253,8 @@ static Outcome send_profile(OapForward *f, OapRecordView *v, usec_t now_usec, in
                 return OUTCOME_DONE;
         }
 
-        if (is_row_missing(f, &record->entity))
+        find_process(f, &record->entity);
+        if (is_row_missing(f))
                 return report_gone(f, v, now_usec);
 
         r = put_key_before(

@@ -207,11 +207,16 @@ static void settle_gone(OapForward *f, usec_t now_usec) {
         }
 
         forward_forget_gone(f);
-        memcpy(f->gone[f->n_gone++ % FORWARD_GONE_MAX], f->head.process_id, sizeof(f->head.process_id));
+        (void) snprintf(f->gone[f->n_gone++ % FORWARD_GONE_MAX],
+                        sizeof(f->gone[0]),
+                        "%.64s",
+                        f->head.process_id);
 }
 
 void forward_settle(OapForward *f, usec_t now_usec, int64_t now_ms) {
         f->call.is_running = f->call.is_answered = false;
+        if (f->call.status != OAP_STATUS_OK)
+                f->n_late = 0; /* attempts while it is away take nobody's turn */
         if (f->call.is_gone_report)
                 settle_gone(f, now_usec);
         else if (f->call.kind == OAP_SPOOL_REPORT)

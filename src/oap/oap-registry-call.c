@@ -167,7 +167,7 @@ int registry_send(OapRegistry *r, LaneKind kind, Batch *b, usec_t now_usec) {
         b->sent_usec = now_usec;
         b->again_usec = now_usec + registry_again_usec(r, kind);
         lane->running = b;
-        lane->not_before_usec = 0;
+        lane->not_before_usec = b->is_again ? now_usec + USEC_PER_SEC : 0;
         lane->n_calls++;
         return 0;
 }

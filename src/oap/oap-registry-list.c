@@ -27,6 +27,22 @@ Identity *oap_registry_find(OapRegistry *r, const char *process_id) {
         return reg ? reg->identity : NULL;
 }
 
+static bool is_named(const Identity *i, const OapEntity *e) {
+        return strcmp(i->process, e->process) == 0 && strcmp(i->instance, e->instance) == 0 &&
+                        strcmp(i->service, e->service) == 0;
+}
+
+Identity *oap_registry_find_entity(OapRegistry *r, const OapEntity *entity) {
+        assert(r);
+        assert(entity);
+
+        for (const Registration *reg = r->by_id; reg; reg = reg->hh.next)
+                if (is_named(reg->identity, entity))
+                        return reg->identity;
+
+        return NULL;
+}
+
 static int compare_texts(const void *a, const void *b) {
         return strcmp(*(const char *const *) a, *(const char *const *) b);
 }

@@ -32,6 +32,7 @@ typedef struct Batch {
         pid_t pids[OAP_PROCESSES_PER_CALL]; /* as sent */
         bool is_answered[OAP_PROCESSES_PER_CALL];
         size_t n;
+        bool is_again; /* nothing new: there is time */
         usec_t sent_usec;
         usec_t again_usec; /* when those that were taken are due again: together */
         struct Batch *next;
@@ -51,6 +52,7 @@ struct OapRegistry {
         const Host *host;  /* borrowed; NULL: none */
         char *agent;
         Registration *all, *by_id;
+        size_t n;
         Lane lanes[_LANE_MAX];
         uint64_t n_refused; /* keep-alives of one process, ever */
         uint64_t n_returns; /* of the client, as of the last step */

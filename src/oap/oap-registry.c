@@ -11,6 +11,10 @@ static const usec_t along_usec[_LANE_MAX] = {
         [LANE_KEEP_ALIVE] = 4 * USEC_PER_SEC,
 };
 
+/* Reports that tell nothing new are made in pieces, one a second: command lines have to be read for them. */
+#define AGAIN_SECONDS 32U
+#define AGAIN_MIN 64U
+
 int oap_registry_new(OapClient *client, const char *agent, OapRegistry **ret_registry) {
         _cleanup_(oap_registry_freep) OapRegistry *r = NULL;
 
@@ -32,6 +36,7 @@ int oap_registry_new(OapClient *client, const char *agent, OapRegistry **ret_reg
 static Registration *registration_free(OapRegistry *r, Registration *reg) {
         (void) registry_set_id(r, reg, NULL);
         DL_DELETE(r->all, reg);
+        r->n--;
         reg->identity->registration = NULL;
         free(reg);
         return NULL;
@@ -93,6 +98,11 @@ bool registry_layer_is_refused(const OapRegistry *r, const char *layer) {
         return n > 1 && !registry_layer_is_known(r, layer);
 }
 
+/* There is something new to report. */
+static void hurry(OapRegistry *r) {
+        r->lanes[LANE_REPORT].next_usec = r->lanes[LANE_REPORT].not_before_usec = 0;
+}
+
 int oap_registry_add(OapRegistry *r, Identity *i) {
         Registration *reg;
 
@@ -111,8 +121,9 @@ int oap_registry_add(OapRegistry *r, Identity *i) {
         reg->is_alone[LANE_KEEP_ALIVE] = r->n_refused > 0 && registry_layer_is_refused(r, i->layer);
 
         DL_APPEND(r->all, reg);
+        r->n++;
         i->registration = reg;
-        r->lanes[LANE_REPORT].next_usec = 0;
+        hurry(r);
         return 0;
 }
 
@@ -153,7 +164,7 @@ void oap_registry_changed(OapRegistry *r, Identity *i) {
         else
                 reg->due_usec[LANE_REPORT] = 0;
 
-        r->lanes[LANE_REPORT].next_usec = 0;
+        hurry(r);
 }
 
 int registry_set_id(OapRegistry *r, Registration *reg, const char *id) {
@@ -189,11 +200,14 @@ int registry_set_id(OapRegistry *r, Registration *reg, const char *id) {
         return -ENOMEM;
 }
 
+/* So much earlier than it has to be that jitter, the seconds of the loop and the pace of reports fit in. */
 usec_t registry_again_usec(OapRegistry *r, LaneKind kind) {
-        usec_t longest_usec = kind == LANE_REPORT ? OAP_REPORT_AGAIN_USEC : OAP_KEEP_ALIVE_USEC;
+        static const usec_t again_usec[_LANE_MAX] = {
+                [LANE_REPORT] = OAP_REPORT_AGAIN_USEC - 50 * USEC_PER_SEC,
+                [LANE_KEEP_ALIVE] = OAP_KEEP_ALIVE_USEC - 3 * USEC_PER_SEC,
+        };
 
-        /* a tenth more at most: 0.94 of the longest, which leaves a second of 20 for the loop */
-        return oap_client_jittered(r->client, longest_usec - longest_usec / 7);
+        return oap_client_jittered(r->client, again_usec[kind]);
 }
 
 /* OAP may be another one, or a restarted one that has lost everything. */
@@ -240,6 +254,7 @@ static void put(Batch *b, LaneKind kind, Registration *reg) {
 /* NULL with *ret_next_usec: nothing is due before. */
 static Batch *collect(OapRegistry *r, LaneKind kind, usec_t now_usec, usec_t *ret_next_usec) {
         Registration *first = find_due(r, kind, now_usec, ret_next_usec), *reg;
+        size_t max;
         Batch *b;
 
         if (!first)
@@ -255,8 +270,12 @@ static Batch *collect(OapRegistry *r, LaneKind kind, usec_t now_usec, usec_t *re
         if (first->is_alone[kind])
                 return b;
 
-        for (reg = r->all; reg && b->n < OAP_PROCESSES_PER_CALL; reg = reg->next)
-                if (reg->due_usec[kind] <= now_usec + along_usec[kind] && !reg->is_alone[kind])
+        b->is_again = kind == LANE_REPORT && first->id;
+        max = b->is_again ? MAX_OF(r->n / AGAIN_SECONDS, (size_t) AGAIN_MIN) : OAP_PROCESSES_PER_CALL;
+        max = MIN_OF(max, (size_t) OAP_PROCESSES_PER_CALL);
+        for (reg = r->all; reg && b->n < max; reg = reg->next)
+                if (reg->due_usec[kind] <= now_usec + along_usec[kind] && !reg->is_alone[kind] &&
+                    (kind != LANE_REPORT || !reg->id == !first->id))
                         put(b, kind, reg);
 
         return b;

@@ -40,6 +40,8 @@ usec_t oap_registry_step(OapRegistry *r, usec_t now_usec);
 const char *oap_registry_id(const Identity *i);
 /* NULL: none of ours has it. */
 Identity *oap_registry_find(OapRegistry *r, const char *process_id);
+/* The one of these names, if OAP gave it an id. */
+Identity *oap_registry_find_entity(OapRegistry *r, const OapEntity *entity);
 /* Whether keep-alive was refused for its layer: it can be reported on, but is not seen by operators. */
 bool oap_registry_layer_is_refused(const Identity *i);
 

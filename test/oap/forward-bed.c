@@ -16,10 +16,14 @@ void oap_process_id(const char *service, const char *instance, const char *proce
         (void) snprintf(ret, 65, "id-of-%s-%s-%s", service, instance, process);
 }
 
-Identity *oap_registry_find(OapRegistry *r, const char *process_id) {
+Identity *oap_registry_find_entity(OapRegistry *r, const OapEntity *entity) {
         static Identity identity;
 
         return current->is_registered ? &identity : NULL;
+}
+
+const char *oap_registry_id(const Identity *i) {
+        return "id-of-oap";
 }
 
 int oap_registry_report_gone(

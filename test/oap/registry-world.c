@@ -135,6 +135,7 @@ static void serve_report(RegistryWorld *w, OapCall *call) {
                         NULL, call->messages[0].size, call->messages[0].data);
         cr_assert_not_null(list);
         w->n_reports++;
+        w->n_largest_report = MAX_OF(w->n_largest_report, list->n_processes);
         w->n_largest = MAX_OF(w->n_largest, list->n_processes);
         w->n_wrong += list->n_processes == 0 || strcmp(list->ebpfagentid, WORLD_AGENT) != 0;
 

@@ -37,6 +37,7 @@ typedef struct RegistryWorld {
         size_t n_rows;
         WorldRow *by_entity;
         unsigned n_reports, n_keep_alives, n_refused; /* calls */
+        size_t n_largest_report;                      /* of one call, since it was set to 0 */
         size_t n_largest;                             /* processes of one call */
         unsigned n_wrong;                             /* calls that no agent of ours makes */
 

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 
 TestSuite(oap_forward_away, .timeout = 120);
@@ -96,6 +97,37 @@ Test(oap_forward_away, what_has_waited_goes_out_at_a_pace) {
         for (unsigned i = 0; i < 50; i++)
                 cr_assert_eq(bed_meters(b, 1), 0);
         cr_expect_eq(serve(b), 50, "what did not wait goes out as it comes");
+}
+
+/* Until nothing waits. Returns the seconds it took. */
+static usec_t drain_sec(ForwardBed *b) {
+        usec_t begin_usec = b->now_usec;
+
+        for (serve(b); bed_status(b).spool.n_records > 0; serve(b))
+                forward_bed_advance(b, b->due_usec - b->now_usec);
+
+        return (b->now_usec - begin_usec) / USEC_PER_SEC;
+}
+
+Test(oap_forward_away, who_has_much_to_send_goes_faster_after_a_while_and_not_for_attempts_that_failed) {
+        static const unsigned long_sec = 64 * 8 / 5 * 9 / 10; /* the first 64 of them, give or take */
+
+        for (unsigned n = 100; n <= 1600; n += 1500) {
+                _cleanup_(forward_bed_freep) ForwardBed *b = forward_bed_new();
+                usec_t sec;
+
+                for (unsigned i = 0; i < n; i++)
+                        cr_assert_eq(bed_meters(b, 1), 0);
+                for (unsigned i = 0; i < 200; i++) {
+                        fake_call_fail(forward_bed_call(b, "collectBatch"), OAP_STATUS_UNAVAILABLE, "");
+                        forward_bed_advance(b, 0);
+                        forward_bed_advance(b, 2 * OAP_BACKOFF_MAX_USEC);
+                }
+
+                sec = drain_sec(b);
+                cr_expect_geq(sec, long_sec - 20, "%u records: %" PRIu64 " s", n, sec);
+                cr_expect_leq(sec, 300, "%u records: %" PRIu64 " s", n, sec);
+        }
 }
 
 Test(oap_forward_away, values_give_way_to_tasks_when_half_of_the_room_is_taken) {
@@ -190,6 +222,12 @@ Test(oap_forward_away, who_is_registered_is_not_reported_again_and_who_cannot_be
         b->has_registry = b->is_registered = true;
         forward_bed_restart(b);
         cr_assert_eq(bed_profile(b, 0, "T", 1, 1), 0);
+        cr_expect_str_eq(bed_read_stream(forward_bed_call(b, PROFILE)).process, "id-of-oap");
+        fake_call_fail(forward_bed_call(b, PROFILE), OAP_STATUS_UNAVAILABLE, "");
+        forward_bed_expect_idle(b);
+        b->is_registered = false; /* it ends */
+        forward_bed_advance(b, 2 * OAP_BACKOFF_MAX_USEC);
+        cr_expect_str_eq(bed_read_stream(forward_bed_call(b, PROFILE)).process, "id-of-oap", "item 34");
         fake_call_answer(forward_bed_call(b, PROFILE), "", 0);
         forward_bed_expect_idle(b);
         cr_expect_eq(b->n_gone_reports, 0);

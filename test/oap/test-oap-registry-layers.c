@@ -291,7 +291,18 @@ Test(oap_registry_layers, as_many_as_there_may_be) {
         oap_registry_status(w.registry, &status);
         cr_expect_eq(status.n_registered, WORLD_ROWS_MAX);
         cr_expect_eq(w.n_reports, WORLD_ROWS_MAX / OAP_PROCESSES_PER_CALL);
-        for (size_t i = 0; i < w.n_identities; i++)
+
+        /* What is no news comes in pieces, and in its time. */
+        w.n_reports = 0;
+        w.n_largest_report = 0;
+        registry_world_run(&w, 480);
+        cr_expect_leq(w.n_largest_report, WORLD_ROWS_MAX / 32);
+        cr_expect_leq(w.n_reports, 480);
+        for (size_t i = 0; i < w.n_identities; i++) {
                 expect_alive(&w, w.identities[i]);
+                cr_expect_leq(registry_world_row(&w, w.identities[i])->report_gap_usec,
+                              OAP_REPORT_AGAIN_USEC);
+                cr_expect_geq(registry_world_row(&w, w.identities[i])->n_reports, 3);
+        }
         registry_world_done(&w);
 }

@@ -8,12 +8,14 @@
 TestSuite(oap_registry, .timeout = 60);
 
 static void expect_registered(RegistryWorld *w, const Identity *i) {
+        const OapEntity entity = { i->layer, i->service, i->instance, i->process };
         char id[65];
 
         oap_process_id(i->service, i->instance, i->process, id);
         cr_assert_not_null(oap_registry_id(i), "%s has no id", i->process);
         cr_expect_eq(strcmp(oap_registry_id(i) + strlen(w->id_prefix ?: ""), id), 0);
         cr_expect_eq(oap_registry_find(w->registry, oap_registry_id(i)), i);
+        cr_expect_eq(oap_registry_find_entity(w->registry, &entity), i);
 }
 
 Test(oap_registry, items_1_and_2_a_new_process_is_reported_and_kept_alive_by_the_same_agent) {
@@ -23,6 +25,8 @@ Test(oap_registry, items_1_and_2_a_new_process_is_reported_and_kept_alive_by_the
         registry_world_init(&w);
         i = registry_world_add(&w, "GENERAL", "shop", "php");
         cr_expect_null(oap_registry_id(i));
+        cr_expect_null(oap_registry_find_entity(
+                        w.registry, &(const OapEntity){ i->layer, i->service, i->instance, i->process }));
         cr_expect_null(registry_world_row(&w, i), "nothing is sent from within");
 
         registry_world_settle(&w);

@@ -366,5 +366,7 @@ Test(oap_wire_run, item_34_oap_is_killed_in_the_middle_and_nothing_is_lost) {
         cr_expect_eq(had_of(w, w->known, 1).count, r->n[PROFILE_KIND_OFF_CPU]);
         had = had_of(w, "T1", 0);
         cr_expect_eq(had.count, w->recordings[0].n[PROFILE_KIND_ON_CPU]);
-        cr_expect_geq(had.n_flushes, 35);
+        /* each five seconds while it is there, each minute while not: for 90 s and at most a back-off more
+         */
+        cr_expect_geq(had.n_flushes, 10, "%u", (unsigned) had.n_flushes);
 }

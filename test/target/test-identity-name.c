@@ -150,7 +150,7 @@ Test(identity_name, the_digest_never_changes) {
 }
 
 Test(identity_name, bytes_are_a_limit_too) {
-        char name[1200] = "";
+        char name[1201] = "";
 
         for (unsigned i = 0; i < 300; i++)
                 strcat(name, "\xf0\x9f\x90\xbc");

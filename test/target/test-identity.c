@@ -222,3 +222,63 @@ Test(identity, the_order_of_starts_does_not_decide_who_has_which_name) {
                         "+shop/host-a/nginx=20 +shop/host-a/nginx#2=21 +shop/host-a/nginx@web-b=10");
         bed_done(&b);
 }
+
+Test(identity, a_rule_that_moved_in_its_file_says_its_new_line) {
+        ServiceRules moved = {};
+        ServiceRule r;
+        Bed b;
+
+        bed_init(&b);
+        bed_rule(&b, "Unit=web.service");
+        bed_put(&b, 10, "nginx", "/system.slice/web.service");
+        bed_start(&b);
+        EXPECT(&b, "+web/host-a/nginx=10");
+
+        cr_assert_eq(service_rule_init(&r, "elsewhere:9"), 0);
+        cr_assert_eq(strv_pushf(&r.units, "web.service"), 0);
+        moved.is_given = true;
+        cr_assert_eq(service_rules_push(&moved, &r), 0);
+        cr_assert(service_rules_equal(identity_set_rules(b.set), &moved));
+        identity_set_relocate_rules(b.set, &moved);
+        cr_expect_str_eq(identity_set_first(b.set)->rule->where, "elsewhere:9");
+        service_rules_done(&moved);
+        bed_done(&b);
+}
+
+Test(identity, hostile_names_come_out_as_text_of_bounded_length) {
+        Bed b;
+        Process *p;
+        char exe[1024];
+
+        bed_init(&b);
+        bed_rule(&b, "Service=%x Instance=%x%x Process=%x Property=exe=%x");
+        bed_put(&b, 10, "sh", "/system.slice/web.service");
+        EXPECT(&b, "");
+        bed_start(&b);
+        p = target_set_find_process(b.targets, 10);
+        memset(exe, 'x', sizeof(exe));
+        memcpy(exe, "/\xff\x1b[2J\n\xf0\x9f", 9);
+        exe[sizeof(exe) - 1] = '\0';
+        free(p->exe);
+        p->exe = strdup(exe);
+
+        cr_assert_eq(identity_set_add_process(b.set, p), 1);
+        cr_expect_eq(strncmp(p->identity->service, "??[2J???xxx", 11), 0, "%s", p->identity->service);
+        cr_expect_eq(strlen(p->identity->service), 70);
+        cr_expect_eq(strlen(p->identity->instance), 70);
+        cr_expect_eq(strlen(p->identity->process), 500);
+        cr_expect_leq(strlen(p->identity->properties[1]), IDENTITY_PROPERTY_VALUE_BYTES_MAX);
+        bed_done(&b);
+}
+
+Test(identity, names_of_which_nothing_is_left_are_the_defaults) {
+        Bed b;
+
+        bed_init(&b);
+        bed_rule(&b, "Service=%i Instance=%i Process=%i Layer=%i");
+        bed_put(&b, 10, "sh", "/system.slice/web.service");
+        bed_start(&b);
+        EXPECT(&b, "+web/host-a/sh=10");
+        cr_expect_str_eq(identity_set_first(b.set)->layer, "GENERAL");
+        bed_done(&b);
+}
