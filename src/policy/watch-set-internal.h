@@ -2,9 +2,9 @@
 #pragma once
 
 #include "policy/policy-use.h"
-#include "target/user-names.h"
 #include "policy/watch-array.h"
 #include "policy/watch-set.h"
+#include "target/user-names.h"
 
 /* Shared by the files of the watch set only. */
 
