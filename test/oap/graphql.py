@@ -199,7 +199,7 @@ def draw(trees, least_percent=2, width=60):
             last, length = e, 1
             while len(next_ones := below((n, last["id"]))) == 1 and next_ones[0][1]["dumpCount"] >= 0.97 * e["dumpCount"]:
                 last, length = next_ones[0][1], length + 1
-            text = label(e) if length == 1 else f"{label(e)} {'… ' if length > 2 else ''}{label(last)}"
+            text = label(e) if length == 1 else f"{label(e)} {'…' if length > 2 else '>'} {label(last)}"
             lines.append(f"{100 * last['dumpCount'] / whole:6.1f} %  {'  ' * depth}{text}")
             add((n, last["id"]), depth + 1)
 
