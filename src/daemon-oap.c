@@ -66,25 +66,29 @@ void daemon_oap_remove_unit(DaemonOap *o, Unit *u) {
                 identity_set_remove_unit(o->identities, u);
 }
 
+/* Of an OAP that is there: a receiver of its own is off, or on again. */
+static void tell_methods(const OapClientStatus *status) {
+        if (status->n_refused_methods > 0)
+                log_warning("The SkyWalking OAP does not take %u of our calls: %s.",
+                            status->n_refused_methods,
+                            status->last_error);
+        else
+                log_notice("The SkyWalking OAP takes all of our calls again.");
+}
+
 /* Said once per change. */
 static void on_state(const OapClientStatus *status, OapState before, void *userdata) {
         DaemonOap *o = userdata;
 
         o->context.state_changed(o->context.userdata);
-        switch (status->state) {
-        case OAP_STATE_CONNECTED:
+        if (status->state == before)
+                tell_methods(status);
+        else if (status->state == OAP_STATE_CONNECTED)
                 log_notice("Connected to the SkyWalking OAP at %s.", status->peer[0] ? status->peer : "?");
-                break;
-        case OAP_STATE_AWAY:
-        case OAP_STATE_BUSY:
-        case OAP_STATE_REFUSED:
+        else if (status->state != OAP_STATE_CONNECTING)
                 log_warning("The SkyWalking OAP is %s: %s. What it is to have waits in the spool.",
                             oap_state_to_string(status->state),
                             status->last_error[0] ? status->last_error : "no reason given");
-                break;
-        default:
-                break;
-        }
 }
 
 static void on_policies_changed(void *userdata) {

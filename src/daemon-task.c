@@ -338,9 +338,8 @@ bool daemon_idle_work(Daemon *d) {
         if (daemon_hottest_step(d) || daemon_http_step(d->http))
                 return true;
 
-        if (d->finishing) {
-                if (!daemon_finish_step(d, IDLE_SLICE_USEC))
-                        return false; /* looked at again with the next second */
+        /* Those that all wait are looked at again with the next second. */
+        if (d->finishing && daemon_finish_step(d, IDLE_SLICE_USEC)) {
                 if (!d->finishing) {
                         const char *const none[] = { NULL };
 

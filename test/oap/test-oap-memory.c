@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that ends at each allocation in turn: linked with --wrap. */
+#include "fake/short-memory.h"
 #include "oap/oap-meters.h"
 #include "oap/profile-bed.h"
 
@@ -10,37 +11,6 @@ TestSuite(oap_memory, .timeout = 60, .init = profile_bed_init, .fini = profile_b
 /* Stands in for target/identity.c: no test here has a set. */
 Identity *identity_set_first(IdentitySet *s) {
         return NULL;
-}
-
-static unsigned n_left; /* allocations until one fails; 0: none does */
-
-static bool fails(void) {
-        return n_left > 0 && --n_left == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
-
-void *__wrap_malloc(size_t size) {
-        return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-        return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size) {
-        return fails() ? NULL : __real_realloc(p, size);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size) {
-        return fails() ? NULL : __real_reallocarray(p, n, size);
 }
 
 /* Stacks of 1 to 40 frames, each twice as often as the one before in this flush. */
@@ -68,10 +38,10 @@ Test(oap_memory, a_flush_that_fails_did_not_happen) {
                 uint64_t count, nsec;
                 int r;
 
-                n_left = at;
+                short_memory_left = at;
                 r = oap_profile_flush(o, p, symbols, false, &m);
-                if (n_left > 0) {
-                        n_left = 0;
+                if (short_memory_left > 0) {
+                        short_memory_left = 0;
                         cr_assert_eq(r, 0);
                         break;
                 }
@@ -106,14 +76,14 @@ Test(oap_memory, meters_that_were_not_taken_are_there_the_next_time) {
                 int r;
 
                 cr_assert_eq(oap_meters_new(&meters), 0);
-                n_left = at;
+                short_memory_left = at;
                 r = oap_meters_add(meters, &i, METRIC_HTTP_ERROR_RATE, &regex, 1);
                 if (r >= 0)
                         r = oap_meters_add(meters, &i, METRIC_HTTP_ERROR_RATE, &exact, 2);
                 if (r >= 0)
                         r = oap_meters_take(meters, 1000, &m);
-                if (n_left > 0) {
-                        n_left = 0;
+                if (short_memory_left > 0) {
+                        short_memory_left = 0;
                         cr_assert_eq(r, 0);
                         cr_assert_eq(m.n, 1);
                         break;

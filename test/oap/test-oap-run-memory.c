@@ -2,6 +2,7 @@
 /* Memory that ends at each allocation in turn: linked with --wrap. */
 #include "basic/log.h"
 #include "fake/fake-transport.h"
+#include "fake/short-memory.h"
 #include "oap/profile-bed.h"
 #include "oap/run-bed.h"
 
@@ -10,42 +11,11 @@
 
 TestSuite(oap_run_memory, .timeout = 60);
 
-static unsigned n_left; /* allocations until one fails; 0: none does */
-
-static bool fails(void) {
-        return n_left > 0 && --n_left == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
-
-void *__wrap_malloc(size_t size) {
-        return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-        return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size) {
-        return fails() ? NULL : __real_realloc(p, size);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size) {
-        return fails() ? NULL : __real_reallocarray(p, n, size);
-}
-
 /* Whether memory ended meanwhile. */
 static bool has_failed(void) {
-        bool failed = n_left == 0;
+        bool failed = short_memory_left == 0;
 
-        n_left = 0;
+        short_memory_left = 0;
         return failed;
 }
 
@@ -74,7 +44,7 @@ Test(oap_run_memory, item_28_a_task_for_which_there_was_no_memory_is_asked_for_a
                 b->start_error = -EBUSY;
                 advance_to_answer(b);
 
-                n_left = at;
+                short_memory_left = at;
                 oap_client_dispatch(b->client, b->now_usec);
                 (void) oap_runs_step(b->runs, b->now_usec, run_bed_now_ms(b));
                 failed = has_failed();
@@ -112,7 +82,7 @@ Test(oap_run_memory, item_33_data_for_which_there_was_no_memory_comes_with_the_n
                 symbols = profile_bed_symbols(b->recordings[0].task->profile);
 
                 b->is_counted_only = true;
-                n_left = at;
+                short_memory_left = at;
                 r = oap_runs_task_data(
                                 b->runs,
                                 b->recordings[0].task,
@@ -156,7 +126,7 @@ Test(oap_run_memory, item_21_a_report_for_which_there_was_no_memory_is_no_run) {
                                 (TaskCause){ .metric = strdup("process-cpu"), .threshold = 8, .value = 9 };
 
                 b->is_counted_only = true;
-                n_left = at;
+                short_memory_left = at;
                 k = oap_runs_task_started(b->runs, r->task, b->identities, run_bed_now_ms(b));
                 failed = has_failed();
                 cr_assert_eq(k, failed ? -ENOMEM : 0, "allocation %u", at);
