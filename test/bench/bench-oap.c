@@ -2,12 +2,13 @@
 /* What it costs to have an OAP. */
 #include "bench/bench-oap.h"
 
+#include "bench/bench-load.h"
+
 #include <string.h>
 #include <time.h>
 
 #define HOSTS 10000U
 #define HOSTS_QUICK 500U
-#include "bench/bench-load.h"
 
 double bench_oap_cpu_ms(void) {
         struct timespec ts;
