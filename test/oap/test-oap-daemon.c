@@ -46,7 +46,13 @@ static void write_configuration(const DaemonBed *b) {
         cr_assert_eq(fclose(f), 0);
 }
 
-/* With a /run of its own: no bus, no policies of the machine. */
+/* A /run of our own for all that the test starts: no bus, no policies of the machine. */
+static void make_run(void) {
+        cr_assert_eq(unshare(CLONE_NEWNS), 0, "%m");
+        cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0, "%m");
+        cr_assert_eq(mount("tmpfs", "/run", "tmpfs", 0, NULL), 0, "%m");
+}
+
 static pid_t start_daemon(const DaemonBed *b) {
         char option[128];
         pid_t pid;
@@ -58,10 +64,6 @@ static pid_t start_daemon(const DaemonBed *b) {
                 return pid;
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0)
-                _exit(100);
-        write_configuration(b);
         execl(getenv("CPROFD"), "cprofd", option, (char *) NULL);
         _exit(101);
 }
@@ -110,6 +112,8 @@ static void bed_init(DaemonBed *b) {
         cr_assert_not_null(mkdtemp(b->state));
         (void) snprintf(b->program, sizeof(b->program), "busy-%i", (int) getpid());
         fake_oap_set_policy(b->oap, "shop", "uuid-1", RULE);
+        make_run();
+        write_configuration(b);
         b->workload = start_workload(b);
         b->daemon = start_daemon(b);
 }
@@ -248,17 +252,8 @@ Test(oap_daemon, without_an_address_there_is_nothing, .timeout = 100) {
         DaemonBed b = { .oap = fake_oap_new(NULL), .state = "/tmp/cprof-oap-daemon-XXXXXX" };
 
         cr_assert_not_null(mkdtemp(b.state));
-        (void) snprintf(command, sizeof(command), "exec %s --state-directory=%s", getenv("CPROFD"), b.state);
-        b.daemon = fork();
-        cr_assert_geq(b.daemon, 0);
-        if (b.daemon == 0) {
-                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-                if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-                    mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0)
-                        _exit(100);
-                execl("/bin/sh", "sh", "-c", command, (char *) NULL);
-                _exit(101);
-        }
+        make_run();
+        b.daemon = start_daemon(&b);
         (void) usleep(5 * USEC_PER_SEC);
 
         (void) snprintf(command, sizeof(command), "grep -q grpc /proc/%i/maps", (int) b.daemon);
