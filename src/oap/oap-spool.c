@@ -145,7 +145,7 @@ int oap_spool_append(OapSpool *s, OapSpoolKind kind, int64_t at_ms, const void *
         if (r < 0)
                 return r;
 
-        if (g->first_ms == 0)
+        if (segment_waiting(s, g) == 0)
                 g->first_ms = at_ms;
         g->size += sizeof(SegmentHeader) + size;
         g->n_records[kind]++;
@@ -199,6 +199,15 @@ int oap_spool_peek(OapSpool *s, OapSpoolRecord *ret) {
         return -ENODATA;
 }
 
+/* When the record that is the first one now happened: for the status alone. */
+static void read_first_time(OapSpool *s, Segment *g) {
+        SegmentHeader h;
+
+        if (s->head_offset < g->size && s->head_fd >= 0 &&
+            pread(s->head_fd, &h, sizeof(h), (off_t) s->head_offset) == (ssize_t) sizeof(h))
+                g->first_ms = h.at_ms;
+}
+
 static int advance(OapSpool *s) {
         Segment *g = s->segments;
 
@@ -210,6 +219,7 @@ static int advance(OapSpool *s) {
         if (g->n_records[s->head_kind] > 0)
                 g->n_records[s->head_kind]--;
         s->head_changed = true;
+        read_first_time(s, g);
         return 0;
 }
 

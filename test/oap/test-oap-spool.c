@@ -82,6 +82,26 @@ Test(oap_spool, what_goes_in_first_comes_out_first) {
         cr_expect_eq(oap_spool_acknowledge(s), -ENODATA);
 }
 
+Test(oap_spool, the_oldest_is_the_first_that_waits) {
+        _cleanup_(bed_done) Bed bed;
+        _cleanup_(oap_spool_freep) OapSpool *s = NULL;
+        OapSpoolStatus status;
+
+        bed_init(&bed);
+        cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+        append(s, OAP_SPOOL_METERS, 5, "one");
+        append(s, OAP_SPOOL_METERS, 6, "two");
+        expect_next(s, 5, "one");
+        oap_spool_status(s, &status);
+        cr_expect_eq(status.oldest_ms, 6);
+        expect_next(s, 6, "two");
+        oap_spool_status(s, &status);
+        cr_expect_eq(status.oldest_ms, 0);
+        append(s, OAP_SPOOL_METERS, 9, "three");
+        oap_spool_status(s, &status);
+        cr_expect_eq(status.oldest_ms, 9);
+}
+
 Test(oap_spool, a_restart_goes_on_behind_what_was_acknowledged) {
         _cleanup_(bed_done) Bed bed;
         char text[32];
