@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon-oap.h"
 
-#include "basic/file-io.h"
 #include "basic/log.h"
 #include "host/clock.h"
 #include "sink/sink-journal.h"
@@ -9,7 +8,6 @@
 #include "task/task-kind.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 
 struct DaemonOap {
@@ -215,20 +213,6 @@ static void on_task_refused(const char *ours, OapTarget target, const char *reas
         note_task(userdata, ours, target, NULL, reason);
 }
 
-static int open_oap_directory(DaemonOap *o) {
-        _cleanup_(closep) int state_fd = -EBADF;
-        int fd;
-
-        state_fd = open(o->context.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (state_fd < 0)
-                return -errno;
-        if (mkdirat(state_fd, "oap", 0700) < 0 && errno != EEXIST)
-                return -errno;
-
-        fd = openat(state_fd, "oap", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        return fd < 0 ? -errno : fd;
-}
-
 static int set_up(DaemonOap *o) {
         const OapEvents events = {
                 .state_changed = on_state,
@@ -238,11 +222,12 @@ static int set_up(DaemonOap *o) {
                 .runs = { .start = on_run_start, .find = on_run_find, .userdata = o },
                 .userdata = o,
         };
-        _cleanup_(closep) int fd = open_oap_directory(o);
+        _cleanup_(closep) int fd = -EBADF;
         int r;
 
+        fd = open(o->context.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
-                return fd;
+                return -errno;
 
         if (asprintf(&o->policy_directory, "%s/oap/policies", o->context.state_directory) < 0) {
                 o->policy_directory = NULL;

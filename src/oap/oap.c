@@ -249,6 +249,7 @@ int oap_new(sd_event *event,
             Oap **ret_oap,
             char **reterr_message) {
         _cleanup_(oap_freep) Oap *o = NULL;
+        _cleanup_(closep) int fd = -EBADF;
         int r;
 
         assert(event);
@@ -268,9 +269,11 @@ int oap_new(sd_event *event,
         o->meter_interval_usec = config->meter_interval_usec;
         o->spool_fd = o->policies_fd = -EBADF;
 
-        r = open_directory(state_directory_fd, "spool", &o->spool_fd);
+        r = open_directory(state_directory_fd, "oap", &fd);
         if (r >= 0)
-                r = open_directory(state_directory_fd, "policies", &o->policies_fd);
+                r = open_directory(fd, "spool", &o->spool_fd);
+        if (r >= 0)
+                r = open_directory(fd, "policies", &o->policies_fd);
         if (r >= 0)
                 r = open_transport(o, config, reterr_message);
         if (r >= 0)

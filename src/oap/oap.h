@@ -22,7 +22,7 @@ typedef struct OapEvents {
         void *userdata;
 } OapEvents;
 
-/* @state_directory_fd: spool/ and policies/ are made in it. -EINVAL: *reterr_message. */
+/* @state_directory_fd: oap/ is made in it, with spool/ and policies/. -EINVAL: *reterr_message. */
 int oap_new(sd_event *event,
             const Host *host,
             const OapConfig *config,
