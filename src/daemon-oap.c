@@ -165,10 +165,6 @@ static Identity *on_identity_of(const Task *t, void *userdata) {
         return u ? u->identity : NULL;
 }
 
-static ProfileKind target_kind(OapTarget target) {
-        return target == OAP_TARGET_OFF_CPU ? PROFILE_KIND_OFF_CPU : PROFILE_KIND_ON_CPU;
-}
-
 /* Says what OAP knows of it now, unless that is known already. */
 static int note_running(DaemonOap *o, Task *t, ProfileKind kind, const char *id, const char *refused) {
         int r;
@@ -197,7 +193,7 @@ static int note_over(DaemonOap *o, const char *ours, ProfileKind kind, const cha
 static void
 note_task(DaemonOap *o, const char *ours, OapTarget target, const char *id, const char *refused) {
         Task *t = o->context.find_task(o->context.userdata, ours);
-        ProfileKind kind = target_kind(target);
+        ProfileKind kind = oap_target_kind(target);
         int r;
 
         r = t ? note_running(o, t, kind, id, refused) : note_over(o, ours, kind, id, refused);

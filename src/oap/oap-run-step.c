@@ -19,8 +19,8 @@ typedef struct Turn {
         const Task *task;   /* of ours, that records it; NULL: none */
 } Turn;
 
-static ProfileKind run_kind(const OapRun *run) {
-        return run->target == OAP_TARGET_ON_CPU ? PROFILE_KIND_ON_CPU : PROFILE_KIND_OFF_CPU;
+ProfileKind oap_target_kind(OapTarget target) {
+        return target == OAP_TARGET_ON_CPU ? PROFILE_KIND_ON_CPU : PROFILE_KIND_OFF_CPU;
 }
 
 static void begin_profile(Turn *t) {
@@ -33,7 +33,7 @@ static void begin_profile(Turn *t) {
         t->runs->counters.n_started++;
         log_info("OAP's task %s has %s of '%s' recorded.",
                  policy_value_shown(t->run->task, shown),
-                 profile_kind_to_string(run_kind(t->run)),
+                 profile_kind_to_string(oap_target_kind(t->run->target)),
                  t->run->process);
 }
 
@@ -72,7 +72,7 @@ static void say_not_started(Turn *t, int error, const char *message) {
         log_warning_errno(
                         error,
                         "Failed to record %s of '%s' for a task of OAP's, trying again while it lasts: %s",
-                        profile_kind_to_string(run_kind(t->run)),
+                        profile_kind_to_string(oap_target_kind(t->run->target)),
                         t->run->process,
                         message ?: strerror(-error));
 }
@@ -91,7 +91,13 @@ static void start(Turn *t) {
 
         /* Recordings that end as soon as they begin are as bad as those that do not begin. */
         retry_later(t);
-        r = t->runs->ops.start(t->identity, run_kind(run), rest_usec, id, &message, t->runs->ops.userdata);
+        r = t->runs->ops.start(
+                        t->identity,
+                        oap_target_kind(run->target),
+                        rest_usec,
+                        id,
+                        &message,
+                        t->runs->ops.userdata);
         if (r >= 0)
                 r = oap_run_attach(run, id, NULL, &f);
         if (r < 0) {
@@ -197,7 +203,7 @@ usec_t oap_run_step(OapRuns *r, OapRun *run, usec_t now_usec, int64_t now_ms, bo
         *ret_over = false;
         t.identity = oap_registry_find(r->registry, run->process_id);
         if (t.identity)
-                t.task = r->ops.find(t.identity, run_kind(run), r->ops.userdata);
+                t.task = r->ops.find(t.identity, oap_target_kind(run->target), r->ops.userdata);
 
         if (run->state == OAP_RUN_WAITING && wait_for_begin(&t)) {
                 *ret_over = true;

@@ -14,6 +14,9 @@
  * 25 to 30, 33. */
 typedef struct OapRuns OapRuns;
 
+/* Of ON_CPU and OFF_CPU: what records it. */
+ProfileKind oap_target_kind(OapTarget target);
+
 #define OAP_RUNS_MAX 256U
 #define OAP_RUN_DURATION_MAX_SEC 86400
 
