@@ -23,6 +23,24 @@ switch_stack(void *ctx, struct task_struct *task, const struct cprof_offcpu_thre
         return stack_of_current(ctx, task, t, epoch);
 }
 
+/* A thread that is said to wait is switched out: it ran, and that it was switched in was not seen. Some
+ * kernels call no tracepoint on the way out of some threads (6.18 in virtual machines, with those of process
+ * 1). It waited until it ran, and it ran for what its CPU time grew by. */
+static __always_inline void end_unseen_wait(__u32 tid, const struct cprof_offcpu_thread *next) {
+        struct cprof_offcpu_thread *found = bpf_map_lookup_elem(&threads, &tid), t;
+
+        if (!found)
+                return;
+
+        t = *found;
+        if (t.state == CPROF_OFFCPU_RUNNABLE || t.generation != next->generation ||
+            bpf_map_delete_elem(&threads, &tid) < 0)
+                return;
+
+        count(CPROF_COUNTER_OFFCPU_SEEN_LATE, 1);
+        book(&t, next->blocked_ns - (next->ran_ns - t.ran_ns));
+}
+
 static __always_inline void
 switch_out(void *ctx, _Bool preempt, struct task_struct *task, struct cprof_offcpu_watch *w, __u64 now) {
         struct cprof_offcpu_thread t = {
@@ -30,6 +48,7 @@ switch_out(void *ctx, _Bool preempt, struct task_struct *task, struct cprof_offc
                 .from_ns = now,
                 .pid = w->pid,
                 .generation = w->generation,
+                .ran_ns = ran_ns(task),
         };
         __u32 state = task_state(task), tid = task->pid;
 
@@ -37,6 +56,8 @@ switch_out(void *ctx, _Bool preempt, struct task_struct *task, struct cprof_offc
                 (void) bpf_map_delete_elem(&threads, &tid);
                 return;
         }
+
+        end_unseen_wait(tid, &t);
 
         /* whoever is preempted stays in the run queue, even on the way to sleep */
         t.state = preempt || state == 0 ? CPROF_OFFCPU_RUNNABLE : state_kind(state);
@@ -107,6 +128,7 @@ begin_thread(struct task_struct *task, struct cprof_offcpu_watch *w, __u32 state
         struct task_struct___offcpu *more = (void *) task;
 
         (void) bpf_probe_read_kernel_str(t.comm, sizeof(t.comm), more->comm);
+        t.ran_ns = ran_ns(task);
         t.hash = stack_of_blocked(task, &t, w->epoch, may_fault);
         t.blocked_ns = t.from_ns = bpf_ktime_get_ns();
 

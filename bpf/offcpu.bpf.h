@@ -22,7 +22,12 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct sched_entity___offcpu {
+        __u64 sum_exec_runtime;
+};
+
 struct task_struct___offcpu {
+        struct sched_entity___offcpu se;
         unsigned int on_cpu; /* an int up to 6.18, a byte in 7.2: only unsigned loads are made to fit */
         char comm[CPROF_COMM_LEN];
         unsigned int __state;
@@ -113,6 +118,12 @@ static __always_inline __u32 task_state(struct task_struct *task) {
                 return now->__state;
 
         return (__u32) before->state;
+}
+
+static __always_inline __u64 ran_ns(struct task_struct *task) {
+        struct task_struct___offcpu *more = (void *) task;
+
+        return more->se.sum_exec_runtime;
 }
 
 static __always_inline _Bool is_on_cpu(struct task_struct *task) {

@@ -200,6 +200,7 @@ enum cprof_counter {
         CPROF_COUNTER_RING_FULL,
         CPROF_COUNTER_NO_USER_STACK,
         CPROF_COUNTER_OFFCPU_RATE_LIMITED, /* switches counted without a stack */
+        CPROF_COUNTER_OFFCPU_SEEN_LATE,    /* waits whose end was found out at the next switch */
         CPROF_COUNTER_OFFCPU_TABLE_FULL, /* blocked intervals that found no place, their time in the next */
         CPROF_COUNTER_OFFCPU_TABLE_FULL_NS,
         CPROF_COUNTER_RUN_QUEUE_N, /* involuntary switches: runnable, not blocked */

@@ -24,13 +24,14 @@ struct cprof_offcpu_thread {
         __u64 blocked_ns; /* CLOCK_MONOTONIC when it was switched out */
         __u64 from_ns;    /* ditto; later if the time before is counted already */
         __u64 hash;       /* of struct cprof_offcpu_key */
+        __u64 ran_ns;     /* CPU time of the thread when it was switched out */
         __u32 pid;
         __u32 generation;
         __u32 state;   /* enum cprof_offcpu_state, or CPROF_OFFCPU_RUNNABLE */
         __u32 counted; /* 1: it is in the number of waits already */
         char comm[CPROF_COMM_LEN];
 };
-_Static_assert(sizeof(struct cprof_offcpu_thread) == 56, "ABI between kernel and user space");
+_Static_assert(sizeof(struct cprof_offcpu_thread) == 64, "ABI between kernel and user space");
 
 #define CPROF_OFFCPU_RUNNABLE 255
 

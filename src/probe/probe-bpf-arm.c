@@ -9,6 +9,7 @@ void probe_bpf_add_counters(ProbeCounters *sum, const ProbeCounters *more) {
         sum->n_ring_full += more->n_ring_full;
         sum->n_no_user_stack += more->n_no_user_stack;
         sum->n_offcpu_rate_limited += more->n_offcpu_rate_limited;
+        sum->n_offcpu_seen_late += more->n_offcpu_seen_late;
         sum->n_offcpu_table_full += more->n_offcpu_table_full;
         sum->offcpu_table_full_nsec += more->offcpu_table_full_nsec;
         sum->n_run_queue += more->n_run_queue;

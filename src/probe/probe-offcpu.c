@@ -384,6 +384,7 @@ void probe_offcpu_counters(ProbeOffcpu *o, ProbeCounters *ret) {
         *ret = (ProbeCounters){
                 .n_ring_full = map_read_counter(fd, CPROF_COUNTER_RING_FULL),
                 .n_offcpu_rate_limited = map_read_counter(fd, CPROF_COUNTER_OFFCPU_RATE_LIMITED),
+                .n_offcpu_seen_late = map_read_counter(fd, CPROF_COUNTER_OFFCPU_SEEN_LATE),
                 .n_offcpu_table_full = map_read_counter(fd, CPROF_COUNTER_OFFCPU_TABLE_FULL),
                 .offcpu_table_full_nsec = map_read_counter(fd, CPROF_COUNTER_OFFCPU_TABLE_FULL_NS),
                 .n_run_queue = map_read_counter(fd, CPROF_COUNTER_RUN_QUEUE_N),
@@ -394,7 +395,6 @@ void probe_offcpu_counters(ProbeOffcpu *o, ProbeCounters *ret) {
         add_run_time(o->skel->progs.offcpu_threads, ret);
         if (o->has_dump)
                 add_run_time(o->skel->progs.offcpu_dump, ret);
-
         ret->bpf_run_ns = ret->offcpu_run_ns;
         ret->bpf_run_count = ret->offcpu_run_count;
 }

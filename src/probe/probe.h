@@ -144,6 +144,7 @@ typedef struct ProbeCounters {
         uint64_t n_events_lost;   /* of PROBE_EVENT_* */
 
         uint64_t n_offcpu_rate_limited; /* blocked intervals counted without a stack */
+        uint64_t n_offcpu_seen_late;    /* blocked intervals whose end the kernel did not show; counted */
         uint64_t n_offcpu_table_full;   /* blocked intervals not counted, and their time */
         uint64_t offcpu_table_full_nsec;
         uint64_t n_run_queue; /* involuntary switches of processes watched for off-CPU, and their wait */

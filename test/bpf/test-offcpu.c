@@ -10,6 +10,7 @@
 #include "probe/probe.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -171,9 +172,9 @@ static double expect_truth(const Session *s, const WaiterLine *l, uint64_t ns, u
         return most;
 }
 
-/* A few switches of a hundred thousand never reach the tracepoint under load, in some virtual machines. */
+/* A thread may wait around its own measurement. */
 static void expect_seen(uint64_t n, uint64_t expected) {
-        cr_expect(n + 3 + expected / 1000 >= expected && n <= expected + 3);
+        cr_expect(n + 3 >= expected && n <= expected + 3, "%" PRIu64 ", expected %" PRIu64, n, expected);
 }
 
 Test(offcpu, each_kind_of_wait_is_counted_by_its_state_within_a_percent) {
@@ -190,7 +191,6 @@ Test(offcpu, each_kind_of_wait_is_counted_by_its_state_within_a_percent) {
                                 sum(&s, l->kind, is_disk ? CPROF_OFFCPU_DISK : CPROF_OFFCPU_SLEEP);
 
                 (void) expect_truth(&s, l, v.ns, l->wait_ns - l->cpu_ns);
-                /* the scheduler counts, too; a thread may wait around its own measurement */
                 expect_seen(v.n, l->n_switches);
                 cr_expect_geq(v.max_ns * v.n, v.ns, "%s", l->kind);
         }
