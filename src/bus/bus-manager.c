@@ -102,20 +102,6 @@ property_count(sd_bus *bus,
         return sd_bus_message_append(reply, "u", n);
 }
 
-typedef struct NamedCount {
-        const char *name;
-        uint64_t n;
-} NamedCount;
-
-static int append_counts(sd_bus_message *reply, const NamedCount *counts, size_t n) {
-        int r = 0;
-
-        for (size_t i = 0; i < n && r >= 0; i++)
-                r = sd_bus_message_append(reply, "{st}", counts[i].name, counts[i].n);
-
-        return r;
-}
-
 static int property_unwind_tables(
                 sd_bus *bus,
                 const char *path,
@@ -132,7 +118,7 @@ static int property_unwind_tables(
         probe_counters(c->probe, &probe);
         task_manager_counters(c->tasks, &tasks);
 
-        const NamedCount counts[] = {
+        const BusNumber counts[] = {
                 { "tables", tasks.unwind.n_tables },
                 { "tables-idle", tasks.unwind.n_tables_idle },
                 { "tables-evicted", tasks.unwind.n_evicted },
@@ -148,7 +134,7 @@ static int property_unwind_tables(
         if (r < 0)
                 return r;
 
-        r = append_counts(reply, counts, ELEMENTSOF(counts));
+        r = bus_append_counts(reply, counts, ELEMENTSOF(counts));
         if (r < 0)
                 return r;
 
@@ -174,7 +160,7 @@ property_losses(sd_bus *bus,
         if (c->tls_losses)
                 c->tls_losses(c->userdata, &tls_refused, &tls_over_cap);
 
-        const NamedCount losses[] = {
+        const BusNumber losses[] = {
                 { "ring-full", counters.n_ring_full },
                 { "no-user-stack", counters.n_no_user_stack },
                 { "targets-over-cap", target_set_n_dropped(c->targets) },
@@ -196,7 +182,7 @@ property_losses(sd_bus *bus,
         if (r < 0)
                 return r;
 
-        r = append_counts(reply, losses, ELEMENTSOF(losses));
+        r = bus_append_counts(reply, losses, ELEMENTSOF(losses));
         if (r < 0)
                 return r;
 

@@ -35,16 +35,11 @@ static int append_string(sd_bus_message *m, const char *key, const char *value) 
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-typedef struct NamedNumber {
-        const char *key;
-        uint64_t n;
-} NamedNumber;
-
-static int append_numbers(sd_bus_message *m, const NamedNumber *numbers, size_t n) {
+static int append_numbers(sd_bus_message *m, const BusNumber *numbers, size_t n) {
         int r = 0;
 
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = sd_bus_message_append(m, "{sv}", numbers[i].key, "t", numbers[i].n);
+                r = sd_bus_message_append(m, "{sv}", numbers[i].name, "t", numbers[i].n);
 
         return r;
 }
@@ -134,7 +129,7 @@ static int append_runs(sd_bus_message *m, const void *data) {
 
 static int append_counters(sd_bus_message *m, const void *data) {
         const BusOapStatus *s = data;
-        const NamedNumber counters[] = {
+        const BusNumber counters[] = {
                 { "calls", s->client.n_calls },
                 { "calls-failed", s->client.n_failed },
                 { "bytes-sent", s->client.n_bytes_sent },
@@ -152,17 +147,13 @@ static int append_counters(sd_bus_message *m, const void *data) {
                 { "spool-bytes-damaged", s->forward.spool.n_damaged_bytes },
                 { "meters-over-cap", s->n_meters_over_cap },
         };
-        int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(counters) && r >= 0; i++)
-                r = sd_bus_message_append(m, "{st}", counters[i].key, counters[i].n);
-
-        return r;
+        return bus_append_counts(m, counters, ELEMENTSOF(counters));
 }
 
 static int append_connection(sd_bus_message *m, const BusOapStatus *s) {
         const OapClientStatus *c = &s->client;
-        const NamedNumber numbers[] = {
+        const BusNumber numbers[] = {
                 { "SinceUSec", c->since_usec > 0 ? clock_monotonic_to_realtime(c->since_usec) : 0 },
                 { "RetryUSec", c->retry_usec > s->now_usec ? c->retry_usec - s->now_usec : 0 },
                 { "CallsRunning", c->n_running },
@@ -184,7 +175,7 @@ static int append_connection(sd_bus_message *m, const BusOapStatus *s) {
 
 static int append_spool(sd_bus_message *m, const BusOapStatus *s) {
         const OapSpoolStatus *spool = &s->forward.spool;
-        const NamedNumber numbers[] = {
+        const BusNumber numbers[] = {
                 { "SpoolRecords", spool->n_records },
                 { "SpoolBytes", spool->bytes },
                 { "SpoolOldestUSec", (uint64_t) spool->oldest_ms * USEC_PER_MSEC },
@@ -203,7 +194,7 @@ static int append_spool(sd_bus_message *m, const BusOapStatus *s) {
 }
 
 static int append_work(sd_bus_message *m, const BusOapStatus *s) {
-        const NamedNumber numbers[] = {
+        const BusNumber numbers[] = {
                 { "ProcessesRegistered", s->registry.n_registered },
                 { "ProcessesWaiting", s->registry.n_waiting },
                 { "ProcessesLayerRefused", s->registry.n_layer_refused },

@@ -39,6 +39,13 @@ int bus_reply_array(sd_bus_message *m, const char *element, BusAppendFn append, 
  * only. */
 int bus_append_text(sd_bus_message *m, const char *text);
 
+/* Entries of an a{st}. */
+typedef struct BusNumber {
+        const char *name;
+        uint64_t n;
+} BusNumber;
+int bus_append_counts(sd_bus_message *m, const BusNumber *counts, size_t n);
+
 /* "connected" and the others of oap_state_to_string(); "off": none is configured; "failed": what is
  * configured cannot be used. @s is filled in unless it is off. @s->runs is left to the caller. */
 int bus_oap_state(Bus *b, BusOapStatus *ret_status, const char **ret_state);

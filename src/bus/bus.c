@@ -152,6 +152,15 @@ int bus_append_text(sd_bus_message *m, const char *text) {
         return sd_bus_message_append_basic(m, 's', clean);
 }
 
+int bus_append_counts(sd_bus_message *m, const BusNumber *counts, size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = sd_bus_message_append(m, "{st}", counts[i].name, counts[i].n);
+
+        return r;
+}
+
 static void emit(Bus *b, const char *name, const char *types, const char *const *args, size_t n_args) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;

@@ -99,12 +99,9 @@ ForwardBed *forward_bed_new(void) {
         ForwardBed *b = calloc(1, sizeof(*b));
 
         cr_assert(b);
-        strcpy(b->path, "/dev/shm/cprof-forward-XXXXXX"); /* a disk would be waited for each 30 s */
-        cr_assert(mkdtemp(b->path));
-        b->fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        cr_assert_geq(b->fd, 0);
+        temporary_directory_init(&b->directory, "/dev/shm"); /* a disk would be waited for each 30 s */
         b->config = (OapForwardConfig){
-                .directory_fd = b->fd,
+                .directory_fd = b->directory.fd,
                 .limits = { .bytes_max = 64U << 20,
                             .age_max_ms = 3 * 86400 * 1000,
                             .segment_bytes = 4U << 20 },
@@ -118,15 +115,11 @@ ForwardBed *forward_bed_new(void) {
 }
 
 ForwardBed *forward_bed_free(ForwardBed *b) {
-        char command[128];
-
         if (!b)
                 return NULL;
 
         forward_bed_close(b);
-        (void) safe_close(b->fd);
-        (void) snprintf(command, sizeof(command), "rm -rf '%s'", b->path);
-        cr_expect_eq(system(command), 0);
+        temporary_directory_done(&b->directory);
         free(b);
         return NULL;
 }

@@ -3,6 +3,7 @@
 
 #include "fake/fake-transport.h"
 #include "oap/oap-forward.h"
+#include "temporary-directory.h"
 
 /* Forwarding with a spool of its own, on a simulated clock, to a transport whose calls the test answers. The
  * registry is a double: the test says who is registered. */
@@ -16,8 +17,7 @@ typedef struct BedEvent {
 } BedEvent;
 
 typedef struct ForwardBed {
-        char path[64];
-        int fd;
+        TemporaryDirectory directory;
         OapForwardConfig config;
         OapTransport *transport; /* the client's */
         OapClient *client;

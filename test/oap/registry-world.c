@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oap/registry-world.h"
 
+#include "oap/some-identity.h"
 #include "skywalking.pb-c.h"
 
 #include <criterion/criterion.h>
@@ -231,21 +232,13 @@ void registry_world_init(RegistryWorld *w) {
         cr_assert_eq(oap_registry_new(w->client, WORLD_AGENT, &w->registry), 0);
 }
 
-static void identity_free(Identity *i) {
-        free(i->layer);
-        free(i->service);
-        free(i->instance);
-        free(i->process);
-        free(i);
-}
-
 void registry_world_done(RegistryWorld *w) {
         oap_registry_free(w->registry);
         oap_client_free(w->client);
 
         for (size_t i = 0; i < w->n_identities; i++) {
                 cr_expect_null(w->identities[i]->registration);
-                identity_free(w->identities[i]);
+                some_identity_free(w->identities[i]);
         }
         HASH_CLEAR(hh, w->by_entity);
         for (size_t i = 0; i < w->n_rows; i++) {
@@ -255,17 +248,9 @@ void registry_world_done(RegistryWorld *w) {
 }
 
 Identity *registry_world_add(RegistryWorld *w, const char *layer, const char *service, const char *process) {
-        Identity *i = calloc(1, sizeof(*i));
+        Identity *i = some_identity(layer, service, process, 100 + (pid_t) w->n_added++);
 
-        cr_assert_not_null(i);
         cr_assert_lt(w->n_identities, WORLD_ROWS_MAX);
-        *i = (Identity){
-                .layer = strdup(layer),
-                .service = strdup(service),
-                .instance = strdup("host-a"),
-                .process = strdup(process),
-                .pid = 100 + (pid_t) w->n_added++,
-        };
         w->identities[w->n_identities++] = i;
         cr_assert_eq(oap_registry_add(w->registry, i), 0);
         return i;
@@ -289,7 +274,7 @@ void registry_world_remove(RegistryWorld *w, Identity *i) {
                 k++;
 
         w->identities[k] = w->identities[--w->n_identities];
-        identity_free(i);
+        some_identity_free(i);
 }
 
 void registry_world_settle(RegistryWorld *w) {

@@ -241,7 +241,7 @@ Test(oap_forward_away, who_is_registered_is_not_reported_again_and_who_cannot_be
 /* Cuts @n bytes off the only segment. */
 static void tear(const ForwardBed *b, size_t n) {
         static const char name[] = "0000000000000001.spool";
-        _cleanup_(closep) int fd = openat(b->fd, name, O_RDWR | O_CLOEXEC);
+        _cleanup_(closep) int fd = openat(b->directory.fd, name, O_RDWR | O_CLOEXEC);
         off_t size;
 
         cr_assert_geq(fd, 0);
@@ -269,7 +269,7 @@ Test(oap_forward_away, a_record_of_another_format_is_dropped_and_counted) {
         OapSpool *spool;
 
         forward_bed_close(b);
-        cr_assert_eq(oap_spool_new(b->fd, &b->config.limits, &spool), 0);
+        cr_assert_eq(oap_spool_new(b->directory.fd, &b->config.limits, &spool), 0);
         cr_assert_eq(oap_spool_append(spool, OAP_SPOOL_PROFILE, BED_START_MS, "later", 5), 0);
         cr_assert_eq(oap_spool_append(spool, OAP_SPOOL_REPORT, BED_START_MS, "", 0), 0);
         oap_spool_free(spool);

@@ -218,7 +218,7 @@ Test(oap_forward_report, item_34_what_oap_refuses_is_told_and_its_data_not_kept_
 }
 
 static char *read_file(const ForwardBed *b, const char *name, size_t *ret_size) {
-        _cleanup_(closep) int fd = openat(b->fd, name, O_RDONLY | O_CLOEXEC);
+        _cleanup_(closep) int fd = openat(b->directory.fd, name, O_RDONLY | O_CLOEXEC);
         char *data = malloc(65536);
         ssize_t n;
 
@@ -231,7 +231,8 @@ static char *read_file(const ForwardBed *b, const char *name, size_t *ret_size) 
 }
 
 static void write_file(const ForwardBed *b, const char *name, const char *data, size_t size) {
-        _cleanup_(closep) int fd = openat(b->fd, name, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
+        _cleanup_(closep) int fd =
+                        openat(b->directory.fd, name, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0600);
 
         cr_assert_geq(fd, 0);
         cr_assert_eq(write(fd, data, size), (ssize_t) size);
@@ -282,7 +283,7 @@ Test(oap_forward_report, item_34_data_of_a_task_whose_report_is_lost_is_not_sent
         for (unsigned i = 0; i < 3; i++)
                 cr_assert_eq(bed_profile(b, 1, NULL, 1, 1), 0);
         forward_bed_close(b);
-        cr_assert_eq(unlinkat(b->fd, "task-ids", 0), 0);
+        cr_assert_eq(unlinkat(b->directory.fd, "task-ids", 0), 0);
         forward_bed_open(b);
         forward_bed_expect_idle(b);
 

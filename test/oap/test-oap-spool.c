@@ -2,6 +2,7 @@
 #include "oap/oap-spool.h"
 
 #include "basic/file-io.h"
+#include "temporary-directory.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -14,26 +15,6 @@ TestSuite(oap_spool, .timeout = 60);
 #define HEADER 24U /* bytes of a record beside its data */
 
 static const OapSpoolLimits plenty = { .bytes_max = 1 << 20, .age_max_ms = 1000, .segment_bytes = 4096 };
-
-typedef struct Bed {
-        char path[64];
-        int fd;
-} Bed;
-
-static void bed_done(Bed *b) {
-        char command[128];
-
-        (void) safe_close(b->fd);
-        (void) snprintf(command, sizeof(command), "rm -rf '%s'", b->path);
-        cr_expect_eq(system(command), 0);
-}
-
-static void bed_init(Bed *b) {
-        strcpy(b->path, "/tmp/cprof-spool-XXXXXX");
-        cr_assert(mkdtemp(b->path));
-        b->fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        cr_assert(b->fd >= 0);
-}
 
 static void append(OapSpool *s, OapSpoolKind kind, int64_t at_ms, const char *text) {
         cr_assert_eq(oap_spool_append(s, kind, at_ms, text, strlen(text)), 0);
@@ -59,11 +40,11 @@ static void expect_empty(OapSpool *s) {
 }
 
 Test(oap_spool, what_goes_in_first_comes_out_first) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(oap_spool_freep) OapSpool *s = NULL;
         OapSpoolStatus status;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
         expect_empty(s);
         append(s, OAP_SPOOL_REPORT, 5, "one");
@@ -83,11 +64,11 @@ Test(oap_spool, what_goes_in_first_comes_out_first) {
 }
 
 Test(oap_spool, the_oldest_is_the_first_that_waits) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(oap_spool_freep) OapSpool *s = NULL;
         OapSpoolStatus status;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
         append(s, OAP_SPOOL_METERS, 5, "one");
         append(s, OAP_SPOOL_METERS, 6, "two");
@@ -103,10 +84,10 @@ Test(oap_spool, the_oldest_is_the_first_that_waits) {
 }
 
 Test(oap_spool, a_restart_goes_on_behind_what_was_acknowledged) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         char text[32];
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         for (int round = 0; round < 40; round++) {
                 _cleanup_(oap_spool_freep) OapSpool *s = NULL;
 
@@ -136,10 +117,10 @@ static void copy_file(int from, const char *name, int to, size_t length) {
 /* The power goes at every byte: what was whole before is there, what was torn is not. */
 Test(oap_spool, a_torn_tail_is_cut) {
         static const char *const texts[] = { "first", "second record", "3" };
-        _cleanup_(bed_done) Bed whole;
+        _cleanup_(temporary_directory_done) TemporaryDirectory whole;
         size_t ends[4] = {};
 
-        bed_init(&whole);
+        temporary_directory_init(&whole, "/tmp");
         {
                 _cleanup_(oap_spool_freep) OapSpool *s = NULL;
 
@@ -151,12 +132,12 @@ Test(oap_spool, a_torn_tail_is_cut) {
         }
 
         for (size_t length = 0; length <= ends[3]; length++) {
-                _cleanup_(bed_done) Bed torn;
+                _cleanup_(temporary_directory_done) TemporaryDirectory torn;
                 _cleanup_(oap_spool_freep) OapSpool *s = NULL;
                 OapSpoolStatus status;
                 size_t n = 0;
 
-                bed_init(&torn);
+                temporary_directory_init(&torn, "/tmp");
                 copy_file(whole.fd, FIRST, torn.fd, length);
                 while (n < 3 && ends[n + 1] <= length)
                         n++;
@@ -175,10 +156,10 @@ Test(oap_spool, a_torn_tail_is_cut) {
 
 /* Each bit of a record may be another one: that record and what follows it is gone, never a wrong one. */
 Test(oap_spool, a_damaged_record_is_never_handed_out) {
-        _cleanup_(bed_done) Bed whole;
+        _cleanup_(temporary_directory_done) TemporaryDirectory whole;
         const size_t length = 2 * HEADER + 5 + 6;
 
-        bed_init(&whole);
+        temporary_directory_init(&whole, "/tmp");
         {
                 _cleanup_(oap_spool_freep) OapSpool *s = NULL;
 
@@ -188,12 +169,12 @@ Test(oap_spool, a_damaged_record_is_never_handed_out) {
         }
 
         for (size_t at = 0; at < length; at++) {
-                _cleanup_(bed_done) Bed bed;
+                _cleanup_(temporary_directory_done) TemporaryDirectory bed;
                 _cleanup_(oap_spool_freep) OapSpool *s = NULL;
                 _cleanup_(closep) int fd = -EBADF;
                 uint8_t byte;
 
-                bed_init(&bed);
+                temporary_directory_init(&bed, "/tmp");
                 copy_file(whole.fd, FIRST, bed.fd, length);
                 fd = openat(bed.fd, FIRST, O_RDWR | O_CLOEXEC);
                 cr_assert(fd >= 0);
@@ -209,12 +190,12 @@ Test(oap_spool, a_damaged_record_is_never_handed_out) {
 }
 
 Test(oap_spool, what_is_damaged_while_it_runs_is_counted) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(oap_spool_freep) OapSpool *s = NULL;
         _cleanup_(closep) int fd = -EBADF;
         OapSpoolStatus status;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
         append(s, OAP_SPOOL_REPORT, 1, "first");
         append(s, OAP_SPOOL_METERS, 2, "second");
@@ -230,7 +211,7 @@ Test(oap_spool, what_is_damaged_while_it_runs_is_counted) {
 }
 
 Test(oap_spool, the_oldest_goes_when_there_is_no_room) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(oap_spool_freep) OapSpool *s = NULL;
         const OapSpoolLimits small = { .bytes_max = 1000, .age_max_ms = 1000, .segment_bytes = 200 };
         uint64_t n_dropped;
@@ -238,7 +219,7 @@ Test(oap_spool, the_oldest_goes_when_there_is_no_room) {
         OapSpoolRecord r;
         char text[77];
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         cr_assert_eq(oap_spool_new(bed.fd, &small, &s), 0);
         for (int i = 0; i < 100; i++) {
                 (void) snprintf(text, sizeof(text), "%076i", i); /* 100 bytes each */
@@ -259,11 +240,11 @@ Test(oap_spool, the_oldest_goes_when_there_is_no_room) {
 }
 
 Test(oap_spool, what_is_too_old_goes) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(oap_spool_freep) OapSpool *s = NULL;
         OapSpoolStatus status;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
         append(s, OAP_SPOOL_REPORT, 1000, "old");
         append(s, OAP_SPOOL_METERS, 1500, "young");
@@ -278,12 +259,12 @@ Test(oap_spool, what_is_too_old_goes) {
 }
 
 Test(oap_spool, what_is_refused_is_counted_and_gone) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(oap_spool_freep) OapSpool *s = NULL;
         OapSpoolStatus status;
         OapSpoolRecord r;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
         append(s, OAP_SPOOL_PROFILE, 1, "bad");
         append(s, OAP_SPOOL_PROFILE, 2, "good");
@@ -295,10 +276,10 @@ Test(oap_spool, what_is_refused_is_counted_and_gone) {
 }
 
 Test(oap_spool, other_files_are_left_alone) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(oap_spool_freep) OapSpool *s = NULL;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         cr_assert_eq(write_file_atomic_at(bed.fd, "notes.txt", "x", 1, 0600, FILE_SYNC_NO), 0);
         cr_assert_eq(symlinkat("/etc/passwd", bed.fd, "0000000000000003.spool"), 0);
         cr_assert_eq(write_file_atomic_at(bed.fd, "acknowledged", "junk", 4, 0600, FILE_SYNC_NO), 0);

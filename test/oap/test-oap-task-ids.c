@@ -2,6 +2,7 @@
 #include "oap/oap-task-ids.h"
 
 #include "basic/file-io.h"
+#include "temporary-directory.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -10,27 +11,7 @@
 
 TestSuite(oap_task_ids, .timeout = 60);
 
-typedef struct Bed {
-        char path[64];
-        int fd;
-} Bed;
-
-static void bed_done(Bed *b) {
-        char command[128];
-
-        (void) safe_close(b->fd);
-        (void) snprintf(command, sizeof(command), "rm -rf '%s'", b->path);
-        cr_expect_eq(system(command), 0);
-}
-
-static void bed_init(Bed *b) {
-        strcpy(b->path, "/tmp/cprof-ids-XXXXXX");
-        cr_assert(mkdtemp(b->path));
-        b->fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        cr_assert_geq(b->fd, 0);
-}
-
-static OapTaskIds *open_ids(const Bed *b) {
+static OapTaskIds *open_ids(const TemporaryDirectory *b) {
         OapTaskIds *ids;
 
         cr_assert_eq(oap_task_ids_new(b->fd, &ids), 0);
@@ -44,22 +25,22 @@ static const char *name(unsigned number) {
         return text;
 }
 
-static char *read_text(const Bed *b) {
+static char *read_text(const TemporaryDirectory *b) {
         char *text;
 
         cr_assert_eq(read_full_file_at(b->fd, OAP_TASK_IDS_FILE, OAP_TASK_IDS_FILE_MAX, &text, NULL), 0);
         return text;
 }
 
-static void write_text(const Bed *b, const char *text, size_t size) {
+static void write_text(const TemporaryDirectory *b, const char *text, size_t size) {
         cr_assert_eq(write_file_atomic_at(b->fd, OAP_TASK_IDS_FILE, text, size, 0600, FILE_SYNC_NO), 0);
 }
 
 Test(oap_task_ids, what_was_added_is_known_also_after_a_restart) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         OapTaskIds *ids;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         ids = open_ids(&bed);
         cr_expect_null(oap_task_ids_find(ids, name(1), OAP_TARGET_ON_CPU));
         cr_assert_eq(oap_task_ids_add(ids, name(1), OAP_TARGET_ON_CPU, "an id, with blanks", 5), 0);
@@ -84,12 +65,12 @@ Test(oap_task_ids, what_was_added_is_known_also_after_a_restart) {
 }
 
 Test(oap_task_ids, item_34_a_file_that_was_torn_anywhere_has_all_whole_lines) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(freep) char *text = NULL;
         OapTaskIds *ids;
         size_t length;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         ids = open_ids(&bed);
         for (unsigned i = 0; i < 3; i++)
                 cr_assert_eq(oap_task_ids_add(ids, name(i), OAP_TARGET_ON_CPU, "id", i), 0);
@@ -119,12 +100,12 @@ Test(oap_task_ids, item_34_a_file_that_was_torn_anywhere_has_all_whole_lines) {
 }
 
 Test(oap_task_ids, a_byte_that_changed_costs_its_line_only) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(freep) char *text = NULL;
         OapTaskIds *ids;
         size_t length;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         ids = open_ids(&bed);
         for (unsigned i = 0; i < 3; i++)
                 cr_assert_eq(oap_task_ids_add(ids, name(i), OAP_TARGET_ON_CPU, "id", i), 0);
@@ -145,10 +126,10 @@ Test(oap_task_ids, a_byte_that_changed_costs_its_line_only) {
 }
 
 Test(oap_task_ids, the_oldest_go_when_there_are_too_many_and_when_they_are_too_old) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         OapTaskIds *ids;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         ids = open_ids(&bed);
         for (unsigned i = 0; i < OAP_TASK_IDS_MAX + 1; i++)
                 cr_assert_eq(oap_task_ids_add(ids, name(i), OAP_TARGET_ON_CPU, "id", i), 0);
@@ -170,11 +151,11 @@ Test(oap_task_ids, the_oldest_go_when_there_are_too_many_and_when_they_are_too_o
 }
 
 Test(oap_task_ids, what_is_no_file_of_ours_is_replaced) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         _cleanup_(freep) char *large = calloc(1, OAP_TASK_IDS_FILE_MAX + 1);
         OapTaskIds *ids;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         cr_assert(large);
         write_text(&bed, large, OAP_TASK_IDS_FILE_MAX + 1);
         ids = open_ids(&bed);
@@ -187,10 +168,10 @@ Test(oap_task_ids, what_is_no_file_of_ours_is_replaced) {
 }
 
 Test(oap_task_ids, a_directory_that_cannot_be_written_keeps_them_in_memory) {
-        _cleanup_(bed_done) Bed bed;
+        _cleanup_(temporary_directory_done) TemporaryDirectory bed;
         OapTaskIds *ids;
 
-        bed_init(&bed);
+        temporary_directory_init(&bed, "/tmp");
         ids = open_ids(&bed);
         cr_assert_eq(rmdir(bed.path), 0); /* nothing can be made in it */
         cr_expect_eq(oap_task_ids_add(ids, name(5), OAP_TARGET_ON_CPU, "id", 5), -ENOENT);

@@ -5,12 +5,11 @@
 #include "oap/oap-run.h"
 #include "oap/profile-bed.h"
 #include "oap/wire-bed.h"
+#include "temporary-directory.h"
 
 #include "skywalking.pb-c.h"
 
 #include <criterion/criterion.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <string.h>
 
@@ -30,8 +29,7 @@ typedef struct Recording {
 
 typedef struct World {
         WireBed wire;
-        char path[64];
-        int fd;
+        TemporaryDirectory directory;
         OapForward *forward;
         OapRuns *runs;
         Identity *identities[2];
@@ -178,10 +176,8 @@ static World *world_new(void) {
 
         cr_assert(w);
         wire_bed_init(&w->wire, NULL, NULL, NULL);
-        strcpy(w->path, "/tmp/test-oap-wire-run-XXXXXX");
-        cr_assert(mkdtemp(w->path));
-        c.directory_fd = w->fd = open(w->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        cr_assert_geq(w->fd, 0);
+        temporary_directory_init(&w->directory, "/tmp");
+        c.directory_fd = w->directory.fd;
         cr_assert_eq(oap_forward_new(w->wire.client,
                                      w->wire.registry,
                                      &c,
@@ -198,18 +194,13 @@ static World *world_new(void) {
         return w;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        return remove(path);
-}
-
 static World *world_free(World *w) {
         oap_runs_free(w->runs);
         oap_forward_free(w->forward);
         for (size_t i = 0; i < w->n_recordings; i++)
                 task_free(w->recordings[i].task);
         wire_bed_done(&w->wire);
-        safe_close(w->fd);
-        (void) nftw(w->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        temporary_directory_done(&w->directory);
         free(w);
         return NULL;
 }

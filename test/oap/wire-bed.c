@@ -2,6 +2,7 @@
 #include "oap/wire-bed.h"
 
 #include "host/clock.h"
+#include "oap/some-identity.h"
 
 #include <criterion/criterion.h>
 #include <poll.h>
@@ -33,19 +34,11 @@ void wire_bed_init(WireBed *b, FakeOap *oap, const char *token, const char *ebpf
         cr_assert_eq(oap_registry_new(b->client, WIRE_AGENT, &b->registry), 0);
 }
 
-static void identity_free(Identity *i) {
-        free(i->layer);
-        free(i->service);
-        free(i->instance);
-        free(i->process);
-        free(i);
-}
-
 void wire_bed_done(WireBed *b) {
         oap_registry_free(b->registry);
         oap_client_free(b->client);
         for (size_t i = 0; i < b->n; i++)
-                identity_free(b->identities[i]);
+                some_identity_free(b->identities[i]);
         fake_oap_free(b->oap);
 }
 
@@ -54,17 +47,9 @@ usec_t wire_bed_now_usec(const WireBed *b) {
 }
 
 Identity *wire_bed_add(WireBed *b, const char *layer, const char *process) {
-        Identity *i = calloc(1, sizeof(*i));
+        Identity *i = some_identity(layer, "shop", process, 100 + (pid_t) b->n);
 
-        cr_assert_not_null(i);
         cr_assert_lt(b->n, WIRE_IDENTITIES_MAX);
-        *i = (Identity){
-                .layer = strdup(layer),
-                .service = strdup("shop"),
-                .instance = strdup("host-a"),
-                .process = strdup(process),
-                .pid = 100 + (pid_t) b->n,
-        };
         b->identities[b->n++] = i;
         cr_assert_eq(oap_registry_add(b->registry, i), 0);
         return i;
@@ -78,7 +63,7 @@ void wire_bed_remove(WireBed *b, Identity *i) {
                 k++;
 
         b->identities[k] = b->identities[--b->n];
-        identity_free(i);
+        some_identity_free(i);
 }
 
 OapClientStatus wire_bed_status(const WireBed *b) {
