@@ -26,39 +26,41 @@ switch_stack(void *ctx, struct task_struct *task, const struct cprof_offcpu_thre
 /* A thread that is said to wait is switched out: it ran, and that it was switched in was not seen. Some
  * kernels call no tracepoint on the way out of some threads (6.18 in virtual machines, with those of process
  * 1). It waited until it ran, and it ran for what its CPU time grew by. */
-static __always_inline void end_unseen_wait(__u32 tid, const struct cprof_offcpu_thread *next) {
+static __always_inline void end_unseen_wait(__u32 tid, __u32 generation, __u64 now, __u64 ran) {
         struct cprof_offcpu_thread *found = bpf_map_lookup_elem(&threads, &tid), t;
 
         if (!found)
                 return;
 
         t = *found;
-        if (t.state == CPROF_OFFCPU_RUNNABLE || t.generation != next->generation ||
+        if (t.state == CPROF_OFFCPU_RUNNABLE || t.generation != generation ||
             bpf_map_delete_elem(&threads, &tid) < 0)
                 return;
 
         count(CPROF_COUNTER_OFFCPU_SEEN_LATE, 1);
-        book(&t, next->blocked_ns - (next->ran_ns - t.ran_ns));
+        book(&t, now - (ran - t.ran_ns));
 }
 
 static __always_inline void
 switch_out(void *ctx, _Bool preempt, struct task_struct *task, struct cprof_offcpu_watch *w, __u64 now) {
-        struct cprof_offcpu_thread t = {
-                .blocked_ns = now,
-                .from_ns = now,
-                .pid = w->pid,
-                .generation = w->generation,
-                .ran_ns = ran_ns(task),
-        };
-        __u32 state = task_state(task), tid = task->pid;
+        __u32 state = task_state(task), tid = task->pid, generation = w->generation;
+        struct cprof_offcpu_thread t;
+        __u64 ran = ran_ns(task);
 
         if (state & TASK_DEAD) {
                 (void) bpf_map_delete_elem(&threads, &tid);
                 return;
         }
 
-        end_unseen_wait(tid, &t);
+        end_unseen_wait(tid, generation, now, ran);
 
+        t = (struct cprof_offcpu_thread){
+                .blocked_ns = now,
+                .from_ns = now,
+                .ran_ns = ran,
+                .pid = w->pid,
+                .generation = generation,
+        };
         /* whoever is preempted stays in the run queue, even on the way to sleep */
         t.state = preempt || state == 0 ? CPROF_OFFCPU_RUNNABLE : state_kind(state);
         if (t.state != CPROF_OFFCPU_RUNNABLE) {

@@ -33,14 +33,16 @@ def process_id(service, instance, process):
     return hashlib.sha256(f"{process}_{instance_id(service, instance)}".encode()).hexdigest()
 
 
-def span(past_min=30, future_min=2):
-    """Whole minutes of UTC around now."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-
-    def text(minutes):
-        return (now + datetime.timedelta(minutes=minutes)).strftime("%Y-%m-%d %H%M")
-
-    return {"start": text(-past_min), "end": text(future_min), "step": "MINUTE"}
+def spans(past_min=30, future_min=2, now=None):
+    """Whole minutes of UTC around now, apart for each day: what the server keeps in tables of a day it does not find from another day's
+    evening on. Nothing of tomorrow, for which there is no table yet."""
+    now = now or datetime.datetime.now(datetime.timezone.utc)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    start, end = now - datetime.timedelta(minutes=past_min), now + datetime.timedelta(minutes=future_min)
+    minute, day = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
+    days = [(start, midnight - minute)] if start < midnight else []
+    days.append((max(start, midnight), min(end, midnight + day - minute)))
+    return [{"start": f"{a:%Y-%m-%d %H%M}", "end": f"{b:%Y-%m-%d %H%M}", "step": "MINUTE"} for a, b in days]
 
 
 class Client:
@@ -87,13 +89,17 @@ class Client:
         return self.query("{ a: listServices { name layers } }")["a"]
 
     def processes(self, service, instance, **minutes):
-        """Those of which something was heard within span(@minutes)."""
-        return self.query(
-            """query ($d: Duration!, $i: ID!) { a: listProcesses(duration: $d, instanceId: $i) {
-                 id name detectType labels attributes { name value } } }""",
-            d=span(**minutes),
-            i=instance_id(service, instance),
-        )["a"]
+        """Those of which something was heard within spans(@minutes)."""
+        found = {}
+        for span in spans(**minutes):
+            answer = self.query(
+                """query ($d: Duration!, $i: ID!) { a: listProcesses(duration: $d, instanceId: $i) {
+                     id name detectType labels attributes { name value } } }""",
+                d=span,
+                i=instance_id(service, instance),
+            )["a"]
+            found.update({process["id"]: process for process in answer})
+        return list(found.values())
 
     def can_be_profiled(self, service):
         return self.query(
@@ -147,16 +153,19 @@ class Client:
 
     def meter(self, name, service, instance, process, **minutes):
         """(ms since 1970, value) for each minute that has one; scaled as the server's rules say."""
-        answer = self.query(
-            """query ($x: String!, $e: Entity!, $d: Duration!) { a: execExpression(expression: $x, entity: $e, duration: $d) {
-                 error results { values { id value } } } }""",
-            x=f"continuous_profiling_{name}",
-            e={"serviceName": service, "normal": True, "serviceInstanceName": instance, "processName": process},
-            d=span(**minutes),
-        )["a"]
-        if answer["error"]:
-            raise QueryError(answer["error"])
-        return [(int(v["id"]), float(v["value"])) for r in answer["results"] for v in r["values"] if v["value"] is not None]
+        found = []
+        for span in spans(**minutes):
+            answer = self.query(
+                """query ($x: String!, $e: Entity!, $d: Duration!) { a: execExpression(expression: $x, entity: $e, duration: $d) {
+                     error results { values { id value } } } }""",
+                x=f"continuous_profiling_{name}",
+                e={"serviceName": service, "normal": True, "serviceInstanceName": instance, "processName": process},
+                d=span,
+            )["a"]
+            if answer["error"]:
+                raise QueryError(answer["error"])
+            found += [(int(v["id"]), float(v["value"])) for r in answer["results"] for v in r["values"] if v["value"] is not None]
+        return found
 
 
 def total(trees):
