@@ -20,13 +20,20 @@ enter_mounts() {
         unset CPROF_MOUNTS
 }
 
-setup_build() { # DIRECTORY MESON-OPTIONS…
+configure_build() { # DIRECTORY MESON-OPTIONS…
         local dir=$1
         shift
-        if [ ! -f "$dir/build.ninja" ]; then
-                meson setup "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
-        fi
-        ninja -C "$dir" >"$dir.log" 2>&1 || { grep -E 'error|FAILED' -A5 "$dir.log" >&2; return 1; }
+        [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; return 1; }
+}
+
+compile() { # DIRECTORY TARGETS…, or all
+        local dir=$1
+        shift
+        ninja -C "$dir" "$@" >"$dir.log" 2>&1 || { grep -E 'error|FAILED' -A5 "$dir.log" >&2; return 1; }
+}
+
+setup_build() { # DIRECTORY MESON-OPTIONS…
+        configure_build "$@" && compile "$1"
 }
 
 step() {
