@@ -136,7 +136,8 @@ class Pool:
         self.unit = unit
         self.fifo = f"/tmp/more-{unit}"
         os.mkfifo(self.fifo)
-        script = f'{WORKLOAD} - 0 & while read -r how <{self.fifo}; do {WORKLOAD} $how 0 & done; wait'
+        # opened once and for both: else a writer that is slow to close would be the next line's end of file
+        script = f'exec 3<>{self.fifo}; {WORKLOAD} - 0 & while read -r how <&3; do {WORKLOAD} $how 0 & done; wait'
         run("systemd-run", "--quiet", f"--unit={unit}", "-p", "Nice=-10", "bash", "-c", script)
         self.idle = until(10, self.workers)[0]
 
