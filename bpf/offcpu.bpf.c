@@ -23,18 +23,25 @@ switch_stack(void *ctx, struct task_struct *task, const struct cprof_offcpu_thre
         return stack_of_current(ctx, task, t, epoch);
 }
 
+/* What is known of the wait of a thread, for the one who gets to delete it: a pass may be about to count the
+ * same time. Returns whether there is any, of this watch. */
+static __always_inline _Bool take_thread(__u32 tid, __u32 generation, struct cprof_offcpu_thread *ret) {
+        struct cprof_offcpu_thread *found = bpf_map_lookup_elem(&threads, &tid);
+
+        if (!found)
+                return 0;
+
+        *ret = *found;
+        return bpf_map_delete_elem(&threads, &tid) == 0 && ret->generation == generation;
+}
+
 /* A thread that is said to wait is switched out: it ran, and that it was switched in was not seen. Some
  * kernels call no tracepoint on the way out of some threads (6.18 in virtual machines, with those of process
  * 1). It waited until it ran, and it ran for what its CPU time grew by. */
 static __always_inline void end_unseen_wait(__u32 tid, __u32 generation, __u64 now, __u64 ran) {
-        struct cprof_offcpu_thread *found = bpf_map_lookup_elem(&threads, &tid), t;
+        struct cprof_offcpu_thread t;
 
-        if (!found)
-                return;
-
-        t = *found;
-        if (t.state == CPROF_OFFCPU_RUNNABLE || t.generation != generation ||
-            bpf_map_delete_elem(&threads, &tid) < 0)
+        if (!take_thread(tid, generation, &t) || t.state == CPROF_OFFCPU_RUNNABLE)
                 return;
 
         count(CPROF_COUNTER_OFFCPU_SEEN_LATE, 1);
@@ -73,16 +80,10 @@ switch_out(void *ctx, _Bool preempt, struct task_struct *task, struct cprof_offc
 }
 
 static __always_inline void switch_in(struct task_struct *task, struct cprof_offcpu_watch *w, __u64 now) {
-        __u32 tid = task->pid, generation = w->generation;
-        struct cprof_offcpu_thread *found, t;
+        struct cprof_offcpu_thread t;
+        __u32 tid = task->pid;
 
-        found = bpf_map_lookup_elem(&threads, &tid);
-        if (!found)
-                return;
-
-        /* a pass may be about to count the same time: it is for the one who deletes */
-        t = *found;
-        if (bpf_map_delete_elem(&threads, &tid) < 0 || t.generation != generation)
+        if (!take_thread(tid, w->generation, &t))
                 return;
 
         if (t.state != CPROF_OFFCPU_RUNNABLE) {
