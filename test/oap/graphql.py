@@ -33,10 +33,10 @@ def process_id(service, instance, process):
     return hashlib.sha256(f"{process}_{instance_id(service, instance)}".encode()).hexdigest()
 
 
-def spans(past_min=30, future_min=2, now=None):
-    """Whole minutes of UTC around now, apart for each day: what the server keeps in tables of a day it does not find from another day's
-    evening on. Nothing of tomorrow, for which there is no table yet."""
-    now = now or datetime.datetime.now(datetime.timezone.utc)
+def spans(past_min=30, future_min=2):
+    """Whole minutes of UTC around now, apart for each day: the server has tables for each day, and finds nothing in a span that begins on
+    a day without. Nothing of tomorrow, which has none yet."""
+    now = datetime.datetime.now(datetime.timezone.utc)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     start, end = now - datetime.timedelta(minutes=past_min), now + datetime.timedelta(minutes=future_min)
     minute, day = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
@@ -60,6 +60,10 @@ class Client:
         if reply.get("errors"):
             raise QueryError(json.dumps(reply["errors"])[:500])
         return reply["data"]
+
+    def query_each_day(self, text, minutes, **variables):
+        """The field "a" of the answers for spans(**@minutes), which are $d of the query."""
+        return [self.query(text, d=span, **variables)["a"] for span in spans(**minutes)]
 
     # ---- policies
 
@@ -90,16 +94,13 @@ class Client:
 
     def processes(self, service, instance, **minutes):
         """Those of which something was heard within spans(@minutes)."""
-        found = {}
-        for span in spans(**minutes):
-            answer = self.query(
-                """query ($d: Duration!, $i: ID!) { a: listProcesses(duration: $d, instanceId: $i) {
-                     id name detectType labels attributes { name value } } }""",
-                d=span,
-                i=instance_id(service, instance),
-            )["a"]
-            found.update({process["id"]: process for process in answer})
-        return list(found.values())
+        answers = self.query_each_day(
+            """query ($d: Duration!, $i: ID!) { a: listProcesses(duration: $d, instanceId: $i) {
+                 id name detectType labels attributes { name value } } }""",
+            minutes,
+            i=instance_id(service, instance),
+        )
+        return list({process["id"]: process for answer in answers for process in answer}.values())
 
     def can_be_profiled(self, service):
         return self.query(
@@ -153,19 +154,18 @@ class Client:
 
     def meter(self, name, service, instance, process, **minutes):
         """(ms since 1970, value) for each minute that has one; scaled as the server's rules say."""
-        found = []
-        for span in spans(**minutes):
-            answer = self.query(
-                """query ($x: String!, $e: Entity!, $d: Duration!) { a: execExpression(expression: $x, entity: $e, duration: $d) {
-                     error results { values { id value } } } }""",
-                x=f"continuous_profiling_{name}",
-                e={"serviceName": service, "normal": True, "serviceInstanceName": instance, "processName": process},
-                d=span,
-            )["a"]
+        answers = self.query_each_day(
+            """query ($x: String!, $e: Entity!, $d: Duration!) { a: execExpression(expression: $x, entity: $e, duration: $d) {
+                 error results { values { id value } } } }""",
+            minutes,
+            x=f"continuous_profiling_{name}",
+            e={"serviceName": service, "normal": True, "serviceInstanceName": instance, "processName": process},
+        )
+        for answer in answers:
             if answer["error"]:
                 raise QueryError(answer["error"])
-            found += [(int(v["id"]), float(v["value"])) for r in answer["results"] for v in r["values"] if v["value"] is not None]
-        return found
+        values = (v for answer in answers for r in answer["results"] for v in r["values"])
+        return [(int(v["id"]), float(v["value"])) for v in values if v["value"] is not None]
 
 
 def total(trees):

@@ -16,6 +16,13 @@ TestSuite(oap_spool, .timeout = 60);
 
 static const OapSpoolLimits plenty = { .bytes_max = 1 << 20, .age_max_ms = 1000, .segment_bytes = 4096 };
 
+static OapSpool *open_spool(const TemporaryDirectory *d) {
+        OapSpool *s;
+
+        cr_assert_eq(oap_spool_new(d->fd, &plenty, &s), 0);
+        return s;
+}
+
 static void append(OapSpool *s, OapSpoolKind kind, int64_t at_ms, const char *text) {
         cr_assert_eq(oap_spool_append(s, kind, at_ms, text, strlen(text)), 0);
 }
@@ -45,7 +52,7 @@ Test(oap_spool, what_goes_in_first_comes_out_first) {
         OapSpoolStatus status;
 
         temporary_directory_init(&bed, "/tmp");
-        cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+        s = open_spool(&bed);
         expect_empty(s);
         append(s, OAP_SPOOL_REPORT, 5, "one");
         append(s, OAP_SPOOL_METERS, 6, "");
@@ -69,7 +76,7 @@ Test(oap_spool, the_oldest_is_the_first_that_waits) {
         OapSpoolStatus status;
 
         temporary_directory_init(&bed, "/tmp");
-        cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+        s = open_spool(&bed);
         append(s, OAP_SPOOL_METERS, 5, "one");
         append(s, OAP_SPOOL_METERS, 6, "two");
         expect_next(s, 5, "one");
@@ -91,7 +98,7 @@ Test(oap_spool, a_restart_goes_on_behind_what_was_acknowledged) {
         for (int round = 0; round < 40; round++) {
                 _cleanup_(oap_spool_freep) OapSpool *s = NULL;
 
-                cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+                s = open_spool(&bed);
                 for (int i = 0; i < 20; i++) { /* 20 in, 10 out: over several segments */
                         (void) snprintf(text, sizeof(text), "record %i", 20 * round + i);
                         append(s, OAP_SPOOL_PROFILE, 1 + i, text);
@@ -124,7 +131,7 @@ Test(oap_spool, a_torn_tail_is_cut) {
         {
                 _cleanup_(oap_spool_freep) OapSpool *s = NULL;
 
-                cr_assert_eq(oap_spool_new(whole.fd, &plenty, &s), 0);
+                s = open_spool(&whole);
                 for (size_t i = 0; i < 3; i++) {
                         append(s, OAP_SPOOL_REPORT, 1, texts[i]);
                         ends[i + 1] = ends[i] + HEADER + strlen(texts[i]);
@@ -142,7 +149,7 @@ Test(oap_spool, a_torn_tail_is_cut) {
                 while (n < 3 && ends[n + 1] <= length)
                         n++;
 
-                cr_assert_eq(oap_spool_new(torn.fd, &plenty, &s), 0);
+                s = open_spool(&torn);
                 oap_spool_status(s, &status);
                 cr_expect_eq(status.n_records, n, "cut at %zu", length);
                 cr_expect_eq(status.n_damaged_bytes, length - ends[n]);
@@ -163,7 +170,7 @@ Test(oap_spool, a_damaged_record_is_never_handed_out) {
         {
                 _cleanup_(oap_spool_freep) OapSpool *s = NULL;
 
-                cr_assert_eq(oap_spool_new(whole.fd, &plenty, &s), 0);
+                s = open_spool(&whole);
                 append(s, OAP_SPOOL_REPORT, 1, "first");
                 append(s, OAP_SPOOL_REPORT, 2, "second");
         }
@@ -182,7 +189,7 @@ Test(oap_spool, a_damaged_record_is_never_handed_out) {
                 byte ^= (uint8_t) (1U << (at % 8));
                 cr_assert_eq(pwrite(fd, &byte, 1, (off_t) at), 1);
 
-                cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+                s = open_spool(&bed);
                 if (at >= HEADER + 5)
                         expect_next(s, 1, "first");
                 expect_empty(s);
@@ -196,7 +203,7 @@ Test(oap_spool, what_is_damaged_while_it_runs_is_counted) {
         OapSpoolStatus status;
 
         temporary_directory_init(&bed, "/tmp");
-        cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+        s = open_spool(&bed);
         append(s, OAP_SPOOL_REPORT, 1, "first");
         append(s, OAP_SPOOL_METERS, 2, "second");
         fd = openat(bed.fd, FIRST, O_RDWR | O_CLOEXEC);
@@ -245,7 +252,7 @@ Test(oap_spool, what_is_too_old_goes) {
         OapSpoolStatus status;
 
         temporary_directory_init(&bed, "/tmp");
-        cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+        s = open_spool(&bed);
         append(s, OAP_SPOOL_REPORT, 1000, "old");
         append(s, OAP_SPOOL_METERS, 1500, "young");
         cr_assert_eq(oap_spool_expire(s, 900), 0); /* the clock was set back */
@@ -265,7 +272,7 @@ Test(oap_spool, what_is_refused_is_counted_and_gone) {
         OapSpoolRecord r;
 
         temporary_directory_init(&bed, "/tmp");
-        cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+        s = open_spool(&bed);
         append(s, OAP_SPOOL_PROFILE, 1, "bad");
         append(s, OAP_SPOOL_PROFILE, 2, "good");
         cr_assert_eq(oap_spool_peek(s, &r), 0);
@@ -283,7 +290,7 @@ Test(oap_spool, other_files_are_left_alone) {
         cr_assert_eq(write_file_atomic_at(bed.fd, "notes.txt", "x", 1, 0600, FILE_SYNC_NO), 0);
         cr_assert_eq(symlinkat("/etc/passwd", bed.fd, "0000000000000003.spool"), 0);
         cr_assert_eq(write_file_atomic_at(bed.fd, "acknowledged", "junk", 4, 0600, FILE_SYNC_NO), 0);
-        cr_assert_eq(oap_spool_new(bed.fd, &plenty, &s), 0);
+        s = open_spool(&bed);
         append(s, OAP_SPOOL_REPORT, 1, "one");
         expect_next(s, 1, "one");
         cr_expect_eq(faccessat(bed.fd, "notes.txt", F_OK, 0), 0);

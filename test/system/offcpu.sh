@@ -12,19 +12,18 @@ microseconds() { # FILE THREAD: of all its stacks
         awk -v thread="$2" '{ n = $NF; sub(/;.*/, ""); if ($0 == thread) sum += n } END { print sum + 0 }' "$1"
 }
 
-within() { # PERCENT A B
-        awk -v p="$1" -v a="$2" -v b="$3" 'BEGIN { d = a > b ? a - b : b - a; exit !(b > 0 && d * 100 <= p * b) }' ||
-                { echo "$2 is not within $1 % of $3"; return 1; }
-}
-
-known() { # UNIT: to the daemon
-        cprofctl --json=short unit list | jq -e --arg unit "$1.service" 'any(.[]; .unit == $unit or .name == $unit)'
-}
-
 between() { # PERCENT A LEAST MOST
         awk -v p="$1" -v a="$2" -v least="$3" -v most="$4" \
                 'BEGIN { exit !(least > 0 && a * 100 >= least * (100 - p) && a * 100 <= most * (100 + p)) }' ||
                 { echo "$2 is not within $1 % of $3 to $4"; return 1; }
+}
+
+within() { # PERCENT A B
+        between "$1" "$2" "$3" "$3"
+}
+
+known() { # UNIT: to the daemon
+        cprofctl --json=short unit list | jq -e --arg unit "$1.service" 'any(.[]; .unit == $unit or .name == $unit)'
 }
 
 waits_are_known() {
